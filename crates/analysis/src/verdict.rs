@@ -1,0 +1,105 @@
+//! What an analysis says. Only a `Pass` earned under the present split opens a gate.
+
+use serde::{Deserialize, Serialize};
+use staunch_model::{NoData, SplitGeneration};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    Pass,
+    Fail,
+    Undecided,
+    NoData,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    pub outcome: Outcome,
+    /// One sentence with the numbers.
+    pub because: String,
+    pub under: SplitGeneration,
+}
+
+/// An estimate with its confidence sequence, in the gate's unit (a share, or microseconds).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Band {
+    pub estimate: f64,
+    pub low: f64,
+    pub high: f64,
+    /// Requests behind it, and how many of them failed (or were slow).
+    pub requests: u64,
+    pub events: u64,
+}
+
+/// One gate as it stands: the numbers that text, chart and decision share.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GateReading {
+    pub gate: String,
+    pub verdict: Verdict,
+    pub no_data: NoData,
+    pub canary: Option<Band>,
+    pub stable: Option<Band>,
+    /// The limit in words: `1 %`, `stable + 10 %`.
+    pub limit: String,
+    /// Natural logarithms of the two e-processes; harm is decided at `harm_limit`, pass at `pass_limit`.
+    pub log_e_harm: f64,
+    pub log_e_pass: f64,
+    pub harm_limit: f64,
+    pub pass_limit: f64,
+    /// About how many more canary requests until a pass if things stay as they are; `None` when not foreseeable.
+    pub needs: Option<u64>,
+}
+
+/// Something a person should know that is neither a pass nor a failure of the canary.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Finding {
+    /// The limit is broken by stable too: the canary is not blamed, the rollout holds.
+    StableIsBadToo { gate: String, because: String },
+    /// Traffic is not split as configured: a routing fault, the analysis cannot be trusted.
+    SampleRatioMismatch { because: String },
+}
+
+/// One look at everything.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Judgement {
+    pub under: SplitGeneration,
+    pub gates: Vec<GateReading>,
+    /// Harm that is not tied to one gate: "everything fails", or the weighted average of all gates' evidence.
+    pub harm: Option<String>,
+    pub findings: Vec<Finding>,
+    /// 100 = promotion boundary, 0 = rollback boundary, 50 = no evidence.
+    pub confidence: f64,
+    /// Canary requests judged under the present split, and since the rollout began.
+    pub requests_now: u64,
+    pub requests_total: u64,
+    pub failed_total: u64,
+    /// Comparisons wait for the canary's instances to warm up.
+    pub warming: bool,
+}
+
+impl Judgement {
+    /// The first gate that failed, else the common harm: either ends the rollout.
+    pub fn failed(&self) -> Option<(&str, &str)> {
+        let gate = self.gates.iter().find(|g| g.verdict.outcome == Outcome::Fail);
+        gate.map(|g| (g.gate.as_str(), g.verdict.because.as_str()))
+            .or_else(|| self.harm.as_deref().map(|because| ("harm", because)))
+    }
+    /// Every gate passed under `generation`. No gates at all is not a pass.
+    pub fn passed(&self, generation: SplitGeneration) -> bool {
+        !self.gates.is_empty()
+            && self.under == generation
+            && self.findings.is_empty()
+            && self.gates.iter().all(|g| g.opens(generation))
+    }
+}
+
+impl GateReading {
+    fn opens(&self, generation: SplitGeneration) -> bool {
+        match self.verdict.outcome {
+            Outcome::Pass => self.verdict.under == generation,
+            Outcome::NoData => self.no_data == NoData::Continue,
+            Outcome::Fail | Outcome::Undecided => false,
+        }
+    }
+}

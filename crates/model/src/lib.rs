@@ -1,0 +1,28 @@
+//! The vocabulary of Staunch. Every noun that two rooms share lives here, valid by construction.
+
+mod actor;
+mod ids;
+mod latency;
+mod revision;
+mod sample;
+mod service;
+mod strategy;
+mod table;
+mod time;
+mod weight;
+
+pub use actor::Actor;
+pub use ids::{IdError, InstanceId, RevisionDigest, RolloutId, ServiceName};
+pub use latency::{Histogram, LATENCY_BUCKETS, bucket_bounds_micros, bucket_of_micros};
+pub use revision::{FileHash, Revision, RunSpec};
+pub use sample::{EdgeReport, Failure, FailureKind, InstanceTraffic, Outcomes, Sample};
+pub use service::{
+    EdgeSpec, HealthSpec, Limits, ProbeSpec, ProbeTarget, ServiceSpec, ShieldSpec, StickyKey, StopSpec, TlsSpec,
+    Upstream,
+};
+pub use strategy::{
+    CanarySpec, EvidenceSpec, GateLimit, GateSpec, Metric, NoData, RolloutKind, RolloutSpec, Step, TriggerSpec,
+};
+pub use table::{Backend, CanaryRoute, RouteTable};
+pub use time::{Timestamp, duration_ms, human_duration};
+pub use weight::{SplitGeneration, Weight, WeightError};

@@ -1,0 +1,164 @@
+//! How a service goes from one revision to another: data that the pure rooms read.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Revision, RolloutId, ServiceName, Weight, duration_ms};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CanarySpec {
+    /// Rising weights below 100 %; going to 100 % is the promotion that follows the last.
+    pub steps: Vec<Step>,
+    /// How long the old revision stays at full capacity after the promotion.
+    #[serde(with = "duration_ms")]
+    pub bake: Duration,
+    /// From the first start of the canary to its being ready.
+    #[serde(with = "duration_ms")]
+    pub prepare_deadline: Duration,
+    /// From entering a step to passing it.
+    #[serde(with = "duration_ms")]
+    pub step_deadline: Duration,
+    /// How long a pause may last before the rollout takes itself back.
+    #[serde(with = "duration_ms")]
+    pub pause_deadline: Duration,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    pub weight: Weight,
+    /// The least time spent at this weight, whatever the evidence says.
+    #[serde(with = "duration_ms")]
+    pub hold: Duration,
+    /// Stop here until a person promotes.
+    pub pause: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Metric {
+    ErrorRate,
+    LatencyP50,
+    LatencyP95,
+    LatencyP99,
+}
+
+impl Metric {
+    pub const ALL: [Self; 4] = [Self::ErrorRate, Self::LatencyP50, Self::LatencyP95, Self::LatencyP99];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ErrorRate => "error-rate",
+            Self::LatencyP50 => "latency-p50",
+            Self::LatencyP95 => "latency-p95",
+            Self::LatencyP99 => "latency-p99",
+        }
+    }
+    /// The quantile of a latency metric.
+    pub fn quantile(self) -> Option<f64> {
+        match self {
+            Self::ErrorRate => None,
+            Self::LatencyP50 => Some(0.50),
+            Self::LatencyP95 => Some(0.95),
+            Self::LatencyP99 => Some(0.99),
+        }
+    }
+}
+
+/// A question asked at every step: only its "pass" opens the next one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GateSpec {
+    pub metric: Metric,
+    pub limit: GateLimit,
+    pub no_data: NoData,
+}
+
+impl GateSpec {
+    /// `error-rate` or, for a comparison, `error-rate vs stable`: unique within a service.
+    pub fn name(&self) -> String {
+        match self.limit {
+            GateLimit::MaxRatio { .. } | GateLimit::MaxMicros { .. } => self.metric.name().to_owned(),
+            GateLimit::VsStableRatio { .. } | GateLimit::VsStablePoints { .. } => {
+                format!("{} vs stable", self.metric.name())
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GateLimit {
+    /// At most this share of requests fails.
+    MaxRatio { max: f64 },
+    /// The quantile is at most this many microseconds.
+    MaxMicros { max: u64 },
+    /// Latency: at most this much slower than stable, 0.10 = 10 %.
+    VsStableRatio { margin: f64 },
+    /// Error rate: at most this much above stable's, in absolute share, 0.005 = 0.5 percentage points.
+    VsStablePoints { margin: f64 },
+}
+
+/// What silence means at a gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoData {
+    Hold,
+    Abort,
+    Continue,
+}
+
+/// Always armed, from the first request on the canary to the end of the bake.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TriggerSpec {
+    /// Exits of the canary's instances within `crash_window` that make a crash loop.
+    pub crash_exits: u32,
+    #[serde(with = "duration_ms")]
+    pub crash_window: Duration,
+    /// How long the canary may have fewer ready instances than its share needs.
+    #[serde(with = "duration_ms")]
+    pub unready_for: Duration,
+    /// Resident memory of one canary instance, in bytes; `None` is unlimited.
+    pub memory_bytes: Option<u64>,
+    /// Share of requests failing during warm-up at which everything plainly fails (0.2 = 20 %).
+    pub catastrophic: f64,
+}
+
+/// How sure the gates must be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EvidenceSpec {
+    /// The chance that a version no worse than allowed is rolled back, over the whole rollout.
+    pub false_rollback: f64,
+    /// The chance that a version worse than the margin passes a gate.
+    pub false_promotion: f64,
+    /// Requests of an instance younger than this are left out of comparisons …
+    #[serde(with = "duration_ms")]
+    pub warm_up: Duration,
+    /// … unless it has answered this many.
+    pub warm_up_requests: u64,
+}
+
+/// Why a rollout exists; the shape of its path follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RolloutKind {
+    /// The service had no revision.
+    First,
+    Canary,
+    /// A person goes back to a revision that served before: all at once when it is ready.
+    Rollback,
+}
+
+/// Everything a rollout needs to know, fixed when it is admitted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RolloutSpec {
+    pub id: RolloutId,
+    pub service: ServiceName,
+    pub kind: RolloutKind,
+    pub from: Option<Revision>,
+    pub to: Revision,
+    pub replicas: u32,
+    pub canary: CanarySpec,
+    pub gates: Vec<GateSpec>,
+    pub triggers: TriggerSpec,
+    pub evidence: EvidenceSpec,
+}
