@@ -85,10 +85,11 @@ impl Judgement {
         gate.map(|g| (g.gate.as_str(), g.verdict.because.as_str()))
             .or_else(|| self.harm.as_deref().map(|because| ("harm", because)))
     }
-    /// Every gate passed under `generation`. No gates at all is not a pass.
+    /// Every gate passed under `generation` and nothing speaks against it. No gates at all is not a pass.
     pub fn passed(&self, generation: SplitGeneration) -> bool {
         !self.gates.is_empty()
             && self.under == generation
+            && self.harm.is_none()
             && self.findings.is_empty()
             && self.gates.iter().all(|g| g.opens(generation))
     }
@@ -100,6 +101,17 @@ impl GateReading {
             Outcome::Pass => self.verdict.under == generation,
             Outcome::NoData => self.no_data == NoData::Continue,
             Outcome::Fail | Outcome::Undecided => false,
+        }
+    }
+}
+
+impl Finding {
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::StableIsBadToo { gate, because } => {
+                format!("stable breaks the limit of {gate} too, the canary is not blamed: {because}")
+            }
+            Self::SampleRatioMismatch { because } => format!("routing fault: {because}"),
         }
     }
 }

@@ -1,1 +1,135 @@
-fn main() {}
+//! `staunch`: one binary, three roles, and the command line.
+
+mod args;
+mod commands;
+mod demo;
+mod exit;
+mod follow;
+mod keys;
+mod lock;
+mod project;
+mod remote;
+mod term;
+mod view;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::{AuditCommand, Cli, Command};
+use crate::commands::{doctor, offline, online, plan, roles, up};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::project::Place;
+use crate::remote::Remote;
+use crate::term::{Term, Tone};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers; everything else is a misuse.
+            let code = if error.use_stderr() { Exit::Usage } else { Exit::Ok };
+            drop(error.print());
+            return ExitCode::from(code as u8);
+        }
+    };
+    let term = Term::new(&cli.global);
+    match run(&term, &cli) {
+        Ok(exit) => ExitCode::from(exit as u8),
+        Err(failure) => {
+            complain(&term, &failure);
+            ExitCode::from(failure.exit as u8)
+        }
+    }
+}
+
+fn complain(term: &Term, failure: &Failure) {
+    if term.output != args::Output::Text {
+        term.json(&serde_json::json!({
+            "exit": failure.exit as u8, "error": failure.message, "help": failure.help,
+        }));
+        return;
+    }
+    term.complain(&format!("{} {}", term.paint(Tone::Bad, "✕"), failure.message));
+    if let Some(help) = &failure.help {
+        term.complain(&format!("  {help}"));
+    }
+}
+
+fn run(term: &Term, cli: &Cli) -> Outcome {
+    let place = Place::of(&cli.global);
+    match &cli.command {
+        Command::Validate => offline::validate(term, &place),
+        Command::Schema => offline::schema(term),
+        Command::Init(args) => offline::init(term, &place, args),
+        Command::Completions { shell } => offline::completions(*shell),
+        Command::Audit { what: AuditCommand::Verify } => offline::audit_verify(term, &place),
+        Command::Up(args) => up::run(term, &place, args),
+        Command::Keeper => roles::keeper(&place),
+        Command::Edge(args) => roles::edge(args),
+        Command::DemoShop => demo::shop::run().map(|()| Exit::Ok).map_err(Failure::from),
+        Command::Demo(_)
+        | Command::Down
+        | Command::Plan(_)
+        | Command::Deploy(_)
+        | Command::Status(_)
+        | Command::Watch(_)
+        | Command::Promote(_)
+        | Command::Pause(_)
+        | Command::Resume(_)
+        | Command::Abort(_)
+        | Command::Rollback(_)
+        | Command::Explain(_)
+        | Command::History(_)
+        | Command::Logs(_)
+        | Command::Audit { what: AuditCommand::Export }
+        | Command::Doctor(_)
+        | Command::Upgrade(_) => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let outcome = runtime.block_on(ask(term, cli, &place));
+            runtime.shutdown_background();
+            outcome
+        }
+    }
+}
+
+/// Commands that talk to a control plane.
+async fn ask(term: &Term, cli: &Cli, place: &Place) -> Outcome {
+    let remote = || Remote::new(&cli.global, place);
+    match &cli.command {
+        Command::Demo(args) => demo::run(term, args).await,
+        Command::Down => online::down(term, &remote()?).await,
+        Command::Plan(args) => plan::run(term, &remote()?, args).await,
+        Command::Deploy(args) => {
+            // Findings are shown here, with their places, before the server is asked.
+            if cli.global.server.is_none() {
+                place.read(term)?;
+            }
+            online::deploy(term, &remote()?, args).await
+        }
+        Command::Status(args) => online::status(term, &remote()?, args.service.as_deref()).await,
+        Command::Watch(args) => online::watch(term, &remote()?, args).await,
+        Command::Promote(args) => online::promote(term, &remote()?, args).await,
+        Command::Pause(args) => online::verb(term, &remote()?, "pause", args).await,
+        Command::Resume(args) => online::verb(term, &remote()?, "resume", args).await,
+        Command::Abort(args) => online::verb(term, &remote()?, "abort", args).await,
+        Command::Rollback(args) => online::rollback(term, &remote()?, args).await,
+        Command::Explain(args) => online::explain(term, &remote()?, args).await,
+        Command::History(args) => online::history(term, &remote()?, args).await,
+        Command::Logs(args) => online::logs(term, &remote()?, args).await,
+        Command::Audit { .. } => online::audit_export(term, &remote()?).await,
+        Command::Doctor(args) => doctor::run(term, cli, place, args).await,
+        Command::Upgrade(args) => online::upgrade(term, &remote()?, args).await,
+        Command::Init(_)
+        | Command::Up(_)
+        | Command::Validate
+        | Command::Schema
+        | Command::Completions { .. }
+        | Command::Keeper
+        | Command::Edge(_)
+        | Command::DemoShop => Err(Failure::new(Exit::Internal, "this command needs no server")),
+    }
+}

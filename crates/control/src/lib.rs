@@ -1,1 +1,21 @@
-//! To be written.
+//! The loop: wake → observe → judge → decide → record → plan → execute, verdict and action in the same turn.
+//!
+//! One thread owns every service's state. Everyone else talks to it through a [`Handle`].
+
+mod book;
+mod capture;
+mod clock;
+mod handle;
+mod live;
+mod order;
+mod plan;
+mod run;
+mod turn;
+mod view;
+
+pub use clock::SteadyClock;
+pub use handle::{Deployed, Handle, Refused, SpecSource, Views};
+pub use order::Expect;
+pub use plan::{PlanView, PlannedStep};
+pub use run::{Control, Parts, start};
+pub use view::{ArmRates, Point, RolloutView, ServiceView};

@@ -1,1 +1,19 @@
-//! To be written.
+//! One machine. The [`keeper`] owns the processes and the listening sockets and does nothing clever; the
+//! [`platform`] sees and moves them for the loop; a [`snapshot`] is a revision's content on disk.
+
+pub mod client;
+mod edge_side;
+pub mod keeper;
+mod launch;
+mod logs;
+mod paths;
+pub mod platform;
+mod proc;
+mod process;
+pub mod protocol;
+mod snapshot;
+mod time;
+
+pub use client::{KeeperClient, KeeperError};
+pub use paths::Paths;
+pub use platform::{LocalOptions, LocalPlatform, StartError};

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{RevisionDigest, ServiceName, Timestamp};
+use crate::{HealthSpec, RevisionDigest, ServiceName, StopSpec, Timestamp};
 
 /// What runs, unchangeable: named by the digest of its command, files and environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +24,9 @@ pub struct RunSpec {
     /// The working directory: a snapshot of the project in which the revision's files are copies.
     pub dir: String,
     pub env: BTreeMap<String, String>,
+    /// How this revision tells that it is ready, and how it is stopped: a new file may change both.
+    pub health: HealthSpec,
+    pub stop: StopSpec,
 }
 
 /// A file that is part of a revision: its path inside the project and the SHA-256 of its content.

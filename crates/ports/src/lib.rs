@@ -1,1 +1,13 @@
-//! To be written.
+//! The few traits through which the world is seen and moved, and their fakes.
+
+mod clock;
+pub mod fake;
+mod journal;
+mod platform;
+
+pub use clock::Clock;
+pub use journal::{ChainFault, Entry, Journal, JournalError, NewEntry, RolloutRow};
+pub use platform::{Platform, PlatformError, Waker};
+pub use staunch_rollout::{
+    Action, ExitRecord, InstanceState, InstanceStatus, Observed, ObservedSplit, SplitWish,
+};

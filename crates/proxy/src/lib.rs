@@ -1,1 +1,42 @@
-//! To be written.
+//! The edge: the process that stands between users and the instances of a service. It listens, splits, sticks,
+//! shields, drains and counts; it never decides. Control tells it what to do over a unix socket ([`wire`],
+//! [`client`]), the keeper lends it the listening sockets over another ([`handover`]).
+
+mod body;
+mod charge;
+pub mod client;
+mod clock;
+mod connection;
+mod control;
+mod count;
+mod drain;
+pub mod edge;
+mod exchange;
+mod failures;
+pub mod handover;
+mod head;
+mod hub;
+mod instance;
+mod io;
+mod lease;
+mod limits;
+mod listeners;
+mod local;
+mod patience;
+mod persist;
+mod pool;
+mod reply;
+mod report;
+mod route;
+mod scan;
+mod shared;
+mod side;
+mod split;
+mod sticky;
+mod table;
+mod thread;
+mod tls;
+mod traffic;
+mod tunnel;
+pub mod wire;
+mod worker;

@@ -1,1 +1,30 @@
-//! To be written.
+//! What a rollout does next. Four pure functions and one fold:
+//! facts + time → [`decide`] → events → [`Service::apply`] → phase → [`desired`] → [`plan`] → actions.
+//!
+//! Rollback is not an undo script: it is another desired state, reached by the same planner.
+
+mod command;
+mod decide;
+mod desired;
+mod event;
+mod observed;
+mod phase;
+mod plan;
+mod report;
+mod rollout;
+mod service;
+#[cfg(test)]
+mod tests;
+mod waiting;
+
+pub use command::{Command, Refusal, allowed, command};
+pub use decide::{Snapshot, decide};
+pub use desired::{Desired, DesiredWorkload, desired};
+pub use event::{Cause, Event, ExitCapture, FailureBundle, RouteRow};
+pub use observed::{Action, ExitRecord, InstanceState, InstanceStatus, Observed, ObservedSplit, SplitWish};
+pub use phase::{Pace, Phase};
+pub use plan::{Plan, plan};
+pub use report::{changed, Cost, Recorded, Report, TimelineRow};
+pub use rollout::{IllegalEvent, Rollout};
+pub use service::Service;
+pub use waiting::{Waiting, WaitingOn, waiting};

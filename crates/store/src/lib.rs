@@ -1,1 +1,16 @@
-//! To be written.
+//! The journal and its lists in one SQLite file: chained by hashes, durable before it answers, never repaired in
+//! silence.
+
+mod chain;
+mod failure;
+mod journal;
+mod migrations;
+mod open;
+mod rows;
+mod verify;
+
+#[cfg(test)]
+mod tests;
+
+pub use chain::{FIRST_PREVIOUS, entry_hash, verify_entries};
+pub use journal::SqliteJournal;

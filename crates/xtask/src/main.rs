@@ -1,1 +1,44 @@
-fn main() {}
+//! Chores of the repository. `cargo xtask` lists them.
+
+mod generate;
+mod layers;
+mod setup;
+mod shell;
+mod test;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask test       install what the tests need, then run everything CI runs
+cargo xtask setup      only install what the tests need (Debian packages, Python wheels)
+cargo xtask layers     check that every room uses only the rooms below it
+cargo xtask generate   write the generated references (docs/reference)
+cargo xtask bench      the proxy beside nginx and Envoy, switching, upgrades, rollback time";
+
+fn main() -> ExitCode {
+    let task = std::env::args().nth(1);
+    let outcome = match task.as_deref() {
+        Some("test") => test::run(),
+        Some("setup") => setup::install(),
+        Some("layers") => layers::check(),
+        Some("generate") => generate::write(),
+        Some("bench") => shell::run("bash", &["bench/run.sh"]),
+        Some(_) | None => {
+            say(HELP);
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            say(&format!("xtask: {problem}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn say(text: &str) {
+    // Nobody to tell is no reason to fail.
+    drop(writeln!(std::io::stderr(), "{text}"));
+}

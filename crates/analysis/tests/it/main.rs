@@ -1,0 +1,6 @@
+//! The judge against simulated traffic: stories of good and bad days, then what must hold whatever comes.
+
+mod always;
+mod calibration;
+mod stories;
+mod world;

@@ -1,0 +1,268 @@
+//! A small seeded world: traffic in ten reports a second, versions with their ways to fail.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use staunch_analysis::{Judge, Judgement};
+use staunch_model::{
+    CanarySpec, EdgeReport, EvidenceSpec, Failure, FailureKind, GateLimit, GateSpec, HealthSpec, Histogram,
+    InstanceId, Metric, NoData, Outcomes, ProbeSpec, ProbeTarget, Revision, RevisionDigest, RolloutId,
+    RolloutKind, RolloutSpec, RunSpec, Sample, ServiceName, SplitGeneration, StopSpec, Timestamp,
+    TriggerSpec, Weight, bucket_of_micros,
+};
+
+/// SplitMix64.
+pub(crate) struct Chance(pub(crate) u64);
+
+impl Chance {
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+    pub(crate) fn unit(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+    fn normal(&mut self) -> f64 {
+        (0..12).map(|_| self.unit()).sum::<f64>() - 6.0
+    }
+}
+
+pub(crate) fn service() -> ServiceName {
+    ServiceName::try_from("shop".to_owned()).unwrap()
+}
+
+pub(crate) fn revision(id: u8) -> Revision {
+    Revision {
+        digest: digest(id).clone(),
+        service: service(),
+        label: format!("v{id}"),
+        run: run(),
+        files: Vec::new(),
+        created: Timestamp(0),
+    }
+}
+
+/// Digests are written out digit by digit: once is enough for millions of requests.
+pub(crate) fn digest(id: u8) -> &'static RevisionDigest {
+    static DIGESTS: LazyLock<Vec<RevisionDigest>> =
+        LazyLock::new(|| (0..8).map(|id| RevisionDigest::from_sha256([id; 32])).collect());
+    &DIGESTS[usize::from(id)]
+}
+
+fn run() -> RunSpec {
+    let second = Duration::from_secs(1);
+    let ready = ProbeSpec { target: ProbeTarget::Tcp, interval: second, timeout: second, fall: 1, rise: 1 };
+    RunSpec {
+        command: vec!["./shop".to_owned()],
+        dir: "/srv".to_owned(),
+        env: BTreeMap::new(),
+        health: HealthSpec { ready, live: None, start_timeout: second },
+        stop: StopSpec { grace: second, drain: second },
+    }
+}
+
+pub(crate) fn error_limit(max: f64) -> GateSpec {
+    GateSpec { metric: Metric::ErrorRate, limit: GateLimit::MaxRatio { max }, no_data: NoData::Hold }
+}
+
+pub(crate) fn error_margin(margin: f64) -> GateSpec {
+    GateSpec { metric: Metric::ErrorRate, limit: GateLimit::VsStablePoints { margin }, no_data: NoData::Hold }
+}
+
+pub(crate) fn latency_margin(metric: Metric, margin: f64) -> GateSpec {
+    GateSpec { metric, limit: GateLimit::VsStableRatio { margin }, no_data: NoData::Hold }
+}
+
+pub(crate) fn latency_limit(metric: Metric, millis: u64) -> GateSpec {
+    GateSpec { metric, limit: GateLimit::MaxMicros { max: millis * 1_000 }, no_data: NoData::Hold }
+}
+
+pub(crate) fn spec(gates: Vec<GateSpec>) -> RolloutSpec {
+    let long = Duration::from_secs(600);
+    RolloutSpec {
+        id: RolloutId(1),
+        service: service(),
+        kind: RolloutKind::Canary,
+        from: Some(revision(1)),
+        to: revision(2),
+        replicas: 2,
+        canary: CanarySpec {
+            steps: Vec::new(),
+            bake: long,
+            prepare_deadline: long,
+            step_deadline: long,
+            pause_deadline: long,
+        },
+        gates,
+        triggers: TriggerSpec {
+            crash_exits: 3,
+            crash_window: long,
+            unready_for: long,
+            memory_bytes: None,
+            catastrophic: 0.2,
+        },
+        evidence: EvidenceSpec {
+            false_rollback: 0.01,
+            false_promotion: 0.05,
+            warm_up: Duration::from_secs(30),
+            warm_up_requests: 0,
+        },
+    }
+}
+
+/// How one version behaves.
+#[derive(Clone)]
+pub(crate) struct Version {
+    /// Share of requests that fail.
+    pub(crate) fails: f64,
+    /// This route fails always; one request in ten is for it.
+    pub(crate) bad_route: bool,
+    pub(crate) median_ms: f64,
+    pub(crate) extra_ms: f64,
+}
+
+impl Version {
+    pub(crate) fn failing(fails: f64) -> Self {
+        Self { fails, bad_route: false, median_ms: 20.0, extra_ms: 0.0 }
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) judge: Judge,
+    pub(crate) chance: Chance,
+    pub(crate) at: Timestamp,
+    pub(crate) split: SplitGeneration,
+    pub(crate) weight: Weight,
+    /// The canary's real share when routing is broken.
+    pub(crate) really: Option<f64>,
+    pub(crate) warming: bool,
+    pub(crate) per_second: u64,
+    /// The time between two reports.
+    pub(crate) every: Duration,
+    pub(crate) canary: Version,
+    pub(crate) stable: Version,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, gates: Vec<GateSpec>, canary: f64, stable: f64) -> Self {
+        let mut world = Self {
+            judge: Judge::new(&spec(gates), false),
+            chance: Chance(seed),
+            at: Timestamp(1_000_000),
+            split: SplitGeneration(0),
+            weight: Weight::ZERO,
+            really: None,
+            warming: false,
+            per_second: 200,
+            every: Duration::from_millis(100),
+            canary: Version::failing(canary),
+            stable: Version::failing(stable),
+        };
+        world.shift(5.0);
+        world
+    }
+
+    pub(crate) fn shift(&mut self, percent: f64) {
+        self.split = self.split.next();
+        self.weight = Weight::percent(percent).unwrap();
+        self.judge.enter_split(self.split, self.weight);
+    }
+
+    /// One report of traffic.
+    pub(crate) fn report(&mut self) -> EdgeReport {
+        let mut report = EdgeReport { edge: 1, at: self.at, ..EdgeReport::default() };
+        for _ in 0..self.per_second * self.every.as_millis() as u64 / 1_000 {
+            let share = self.really.unwrap_or(self.weight.ratio());
+            let (id, version) =
+                if self.chance.unit() < share { (2, self.canary.clone()) } else { (1, self.stable.clone()) };
+            let on_route = self.chance.unit() < 0.1;
+            let route = if on_route { "GET /cart" } else { "GET /" };
+            let failed = self.chance.unit() < version.fails || (version.bad_route && on_route);
+            let millis = version.median_ms * (0.5 * self.chance.normal()).exp() + version.extra_ms;
+            self.add(&mut report, id, route, failed, (millis * 1_000.0) as u64);
+        }
+        report
+    }
+
+    pub(crate) fn add(&mut self, report: &mut EdgeReport, id: u8, route: &str, failed: bool, micros: u64) {
+        let client = self.chance.next();
+        let sample = sample(report, id, route, self.split, self.weight);
+        sample.outcomes.assigned += 1;
+        sample.latency.merge(&Histogram(vec![(bucket_of_micros(micros), 1)]));
+        if failed {
+            sample.outcomes.server_error += 1;
+            report.failures.push(failure(id, route, self.split, client, micros));
+        } else {
+            sample.outcomes.ok += 1;
+        }
+    }
+
+    pub(crate) fn step(&mut self) {
+        let report = self.report();
+        self.take(&report);
+    }
+
+    pub(crate) fn take(&mut self, report: &EdgeReport) {
+        self.at = self.at.plus(self.every);
+        self.judge.observe(report, self.at, self.warming);
+    }
+
+    /// Runs until the judgement satisfies `done`; the judgement, or the last one after `seconds`.
+    pub(crate) fn until(&mut self, seconds: u64, done: impl Fn(&Judgement) -> bool) -> (bool, Judgement) {
+        for _ in 0..seconds * 10 {
+            self.step();
+            let judgement = self.judge.judge();
+            if done(&judgement) {
+                return (true, judgement);
+            }
+        }
+        (false, self.judge.judge())
+    }
+}
+
+fn sample<'a>(
+    report: &'a mut EdgeReport,
+    id: u8,
+    route: &str,
+    generation: SplitGeneration,
+    weight: Weight,
+) -> &'a mut Sample {
+    let revision = digest(id);
+    let known = report.samples.iter().position(|s| s.revision == *revision && s.route == route);
+    let at = known.unwrap_or_else(|| {
+        report.samples.push(Sample {
+            service: service(),
+            revision: revision.clone(),
+            generation,
+            weight,
+            route: route.to_owned(),
+            outcomes: Outcomes::default(),
+            latency: Histogram::default(),
+        });
+        report.samples.len() - 1
+    });
+    &mut report.samples[at]
+}
+
+pub(crate) fn failure(id: u8, route: &str, generation: SplitGeneration, client: u64, micros: u64) -> Failure {
+    let revision = digest(id).clone();
+    Failure {
+        at: Timestamp(0),
+        service: service(),
+        instance: InstanceId::new(&service(), &revision, 1),
+        revision,
+        generation,
+        route: route.to_owned(),
+        method: "GET".to_owned(),
+        path: "/".to_owned(),
+        status: Some(500),
+        kind: FailureKind::ServerError,
+        micros,
+        client,
+        trace: None,
+        shielded: false,
+    }
+}

@@ -1,0 +1,83 @@
+//! What every request sees.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use staunch_control::{Handle, ServiceView};
+use staunch_model::ServiceName;
+use staunch_ports::JournalError;
+use tokio::sync::watch;
+
+use crate::codes::Code;
+use crate::problem::{Answer, Problem};
+use crate::serve::Admin;
+
+/// Entries read from the journal at once.
+pub(crate) const PAGE: usize = 500;
+
+pub(crate) type Shared = Arc<App>;
+
+pub(crate) struct App {
+    pub(crate) handle: Handle,
+    pub(crate) admin: Arc<dyn Admin>,
+    pub(crate) version: String,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) tcp: std::net::SocketAddr,
+    pub(crate) started: Instant,
+    /// Turns true when the server stops: endless streams end then.
+    pub(crate) stop: watch::Receiver<bool>,
+    /// How far the journal is known to reach.
+    pub(crate) head: Mutex<u64>,
+}
+
+impl App {
+    /// Runs what may wait for a disk away from the threads that serve.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Handle) -> T + Send + 'static,
+    ) -> Answer<T> {
+        let handle = self.handle.clone();
+        let done = tokio::task::spawn_blocking(move || work(&handle)).await;
+        done.map_err(|error| Problem::new(Code::Internal, error.to_string()))
+    }
+
+    pub(crate) async fn journal<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Handle) -> Result<T, JournalError> + Send + 'static,
+    ) -> Answer<T> {
+        Ok(self.blocking(read).await??)
+    }
+
+    /// The sequence of the journal's last entry: reads on from where it was known to end.
+    pub(crate) async fn head(&self) -> Answer<u64> {
+        let known = *self.head.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = self.journal(move |handle| last_after(handle, known)).await?;
+        let mut head = self.head.lock().unwrap_or_else(PoisonError::into_inner);
+        *head = found.max(*head);
+        Ok(*head)
+    }
+
+    pub(crate) fn view(&self, name: &str) -> Answer<(ServiceName, Arc<ServiceView>)> {
+        let name = self.service(name)?;
+        let view = self.handle.view(&name);
+        view.map(|view| (name.clone(), view)).ok_or_else(|| unknown_service(name.as_str()))
+    }
+
+    /// A name that is no service's name belongs to no service.
+    pub(crate) fn service(&self, name: &str) -> Answer<ServiceName> {
+        ServiceName::try_from(name.to_owned()).map_err(|_| unknown_service(name))
+    }
+}
+
+fn unknown_service(name: &str) -> Problem {
+    staunch_control::Refused::UnknownService(name.to_owned()).into()
+}
+
+fn last_after(handle: &Handle, known: u64) -> Result<u64, JournalError> {
+    let mut last = known;
+    while let Some(end) = handle.entries_after(last, PAGE)?.last() {
+        last = end.sequence;
+    }
+    Ok(last)
+}

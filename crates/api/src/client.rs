@@ -1,0 +1,13 @@
+//! The typed client: over the unix socket, or over loopback. It retries nothing by itself.
+
+mod calls;
+mod error;
+mod sse;
+mod streams;
+mod target;
+mod wire;
+
+pub use calls::{Client, ReportFormat};
+pub use error::ClientError;
+pub use streams::{EventStream, ExportStream, ServiceStream};
+pub use target::Target;

@@ -1,0 +1,112 @@
+//! One request on one connection.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+
+use super::{ClientError, Target};
+use crate::Problem;
+
+const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+/// Largest answer that is held in memory, in bytes. Streams have no such limit.
+const LARGEST: usize = 64 * 1024 * 1024;
+
+pub(super) struct Asking<'a> {
+    pub(super) method: Method,
+    /// With its query.
+    pub(super) path: &'a str,
+    pub(super) actor: Option<&'a str>,
+    pub(super) accept: &'a str,
+    pub(super) last_event_id: Option<u64>,
+    pub(super) body: Bytes,
+    /// From the connection to the answer's head.
+    pub(super) patience: Duration,
+}
+
+/// The head of a good answer; a refusal becomes [`ClientError::Problem`].
+pub(super) async fn ask(target: &Target, asking: &Asking<'_>) -> Result<Response<Incoming>, ClientError> {
+    let patience = asking.patience;
+    let request = request(target, asking)?;
+    let answer = tokio::time::timeout(patience, exchange(target, request)).await;
+    let late =
+        |_| ClientError::unreachable(format!("{target} did not answer within {} s", patience.as_secs()));
+    let response = answer.map_err(late)??;
+    if response.status().is_success() { Ok(response) } else { Err(refusal(response).await) }
+}
+
+/// The whole body of an answer.
+pub(super) async fn body(response: Response<Incoming>) -> Result<Bytes, ClientError> {
+    let collected = Limited::new(response.into_body(), LARGEST).collect().await;
+    collected
+        .map(|body| body.to_bytes())
+        .map_err(|error| ClientError::unreachable(format!("the server's answer broke off: {error}")))
+}
+
+fn request(target: &Target, asking: &Asking<'_>) -> Result<Request<Full<Bytes>>, ClientError> {
+    let mut builder = Request::builder()
+        .method(asking.method.clone())
+        .uri(asking.path)
+        .header(header::HOST, target.authority())
+        .header(header::ACCEPT, asking.accept);
+    if let Some(actor) = asking.actor {
+        builder = builder.header("x-staunch-actor", actor);
+    }
+    if let Some(id) = asking.last_event_id {
+        builder = builder.header("last-event-id", id);
+    }
+    if !asking.body.is_empty() {
+        builder = builder.header(header::CONTENT_TYPE, "application/json");
+    }
+    builder.body(Full::new(asking.body.clone())).map_err(|error| ClientError::Protocol(error.to_string()))
+}
+
+async fn exchange(target: &Target, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, ClientError> {
+    match target {
+        Target::Unix(path) => speak(UnixStream::connect(path), target, request).await,
+        Target::Tcp(authority) => speak(TcpStream::connect(authority), target, request).await,
+    }
+}
+
+async fn speak<S>(
+    connecting: impl Future<Output = io::Result<S>>,
+    target: &Target,
+    request: Request<Full<Bytes>>,
+) -> Result<Response<Incoming>, ClientError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let no_one =
+        |why: &dyn fmt::Display| ClientError::unreachable(format!("no server answers at {target}: {why}"));
+    let broke = |error: hyper::Error| ClientError::unreachable(format!("{target} broke off: {error}"));
+    let connected = tokio::time::timeout(CONNECT_PATIENCE, connecting).await;
+    let stream = connected.map_err(|late| no_one(&late))?.map_err(|error| no_one(&error))?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broke)?;
+    // Ends with the answer's body: an error shows there.
+    tokio::spawn(connection);
+    sender.send_request(request).await.map_err(broke)
+}
+
+async fn refusal(response: Response<Incoming>) -> ClientError {
+    let status = response.status();
+    match body(response).await {
+        Ok(bytes) => match serde_json::from_slice::<Problem>(&bytes) {
+            Ok(problem) => ClientError::Problem(Box::new(problem)),
+            Err(_) => strange(status),
+        },
+        Err(error) => error,
+    }
+}
+
+fn strange(status: StatusCode) -> ClientError {
+    ClientError::Protocol(format!("status {status} without an explanation"))
+}

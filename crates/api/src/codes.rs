@@ -1,0 +1,128 @@
+//! Every code a problem can carry: its title, what helps, and the exit code of a command that meets it.
+
+/// What is known of a problem's code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CodeInfo {
+    pub code: &'static str,
+    /// HTTP status of the answer that carries it.
+    pub status: u16,
+    pub title: &'static str,
+    /// What to do about it.
+    pub help: &'static str,
+    /// Exit code of the command line.
+    pub exit: u8,
+}
+
+macro_rules! codes {
+    ($($variant:ident $code:literal $status:literal exit $exit:literal $title:literal $help:literal)*) => {
+        /// A problem's code; a code that is not listed here cannot be answered.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Code { $($variant),* }
+
+        impl Code {
+            pub fn info(self) -> &'static CodeInfo {
+                match self {
+                    $(Self::$variant => &CodeInfo {
+                        code: $code, status: $status, title: $title, help: $help, exit: $exit,
+                    }),*
+                }
+            }
+        }
+
+        const ALL: &[Code] = &[$(Code::$variant),*];
+    };
+}
+
+codes! {
+    UnknownService "unknown-service" 404 exit 2
+        "There is no such service"
+        "`staunch status` lists the services; a new one needs a table in the configuration and a restart of `staunch up`."
+    UnknownRevision "unknown-revision" 404 exit 2
+        "There is no such revision"
+        "`staunch history` lists revisions. Only the last ten that were stable can be gone back to."
+    UnknownRollout "unknown-rollout" 404 exit 2
+        "There is no such rollout"
+        "`staunch history` lists rollouts with their numbers."
+    UnknownInstance "unknown-instance" 404 exit 2
+        "There is no such instance"
+        "`staunch status` lists the instances that exist now; the last lines of earlier ones are in `staunch explain`."
+    Conflict "conflict" 409 exit 16
+        "This is not possible now"
+        "The service is in another state than the command needs. `allowed_actions` lists what can be done now."
+    ConfigInvalid "config-invalid" 422 exit 3
+        "The configuration cannot be used"
+        "`staunch validate` shows every finding with its place in the file."
+    PlatformRefused "platform-refused" 502 exit 1
+        "The machine refused"
+        "The detail says what was tried and why it failed; `staunch doctor` checks the usual causes."
+    JournalRefused "journal-refused" 503 exit 1
+        "The journal cannot be used"
+        "Nothing is done that cannot be recorded. Free space in the data directory, or see `staunch audit verify` when it is damaged."
+    Stopping "stopping" 503 exit 4
+        "Control is stopping"
+        "Instances and traffic stay as they are. Start `staunch up` again, then repeat the command."
+    NotReady "not-ready" 503 exit 4
+        "Control is not ready"
+        "The loop does not turn, or cannot record what it decides; the detail says which."
+    Unreachable "unreachable" 503 exit 4
+        "The server does not answer"
+        "Start it with `staunch up`, or name another one with `--server`."
+    NotFound "not-found" 404 exit 2
+        "There is nothing at this address"
+        "The API begins at /api/v1; `/` lists the services and links to their reports."
+    MethodNotAllowed "method-not-allowed" 405 exit 2
+        "This address does not take this method"
+        "GET looks and never acts; commands are POST. The `Allow` header lists what the address takes."
+    BadJson "bad-json" 400 exit 2
+        "The request's body cannot be read"
+        "Send one JSON object with the keys that the command knows, or no body at all."
+    BadRequest "bad-request" 400 exit 2
+        "The request cannot be read"
+        "The detail names the part of the address, query or header that is wrong."
+    TooLarge "body-too-large" 413 exit 2
+        "The request's body is too large"
+        "A command's body is at most 64 KiB."
+    ForbiddenHost "forbidden-host" 403 exit 5
+        "This host name is not served"
+        "Call the server as localhost, 127.0.0.1 or [::1] with its port. Other names are refused so that no web page can reach it through a name of its own."
+    ForbiddenOrigin "forbidden-origin" 403 exit 5
+        "Other web sites may not send commands"
+        "Commands come from the server's own pages, from the command line, or from a script that sends no `Origin`."
+    SocketOnly "socket-only" 403 exit 5
+        "This works through the unix socket only"
+        "Use the command line on the machine itself, as the user who runs the server."
+    UpgradeFailed "upgrade-failed" 500 exit 1
+        "The upgrade did not happen"
+        "The old binary goes on working; the detail says what failed."
+    Internal "internal" 500 exit 1
+        "Something is broken in Staunch"
+        "This is a defect; please report it with the detail."
+}
+
+/// The whole table, for the command line and for documentation.
+pub fn codes() -> impl Iterator<Item = &'static CodeInfo> {
+    ALL.iter().map(|code| code.info())
+}
+
+/// What is known of a code by its name.
+pub fn code(name: &str) -> Option<&'static CodeInfo> {
+    codes().find(|info| info.code == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_code_is_unique_has_help_and_an_exit_code_of_the_documented_table() {
+        let names: BTreeSet<_> = codes().map(|info| info.code).collect();
+        assert_eq!(names.len(), codes().count());
+        for info in codes() {
+            assert!(!info.help.is_empty() && info.help.ends_with('.'), "{}", info.code);
+            assert!([1, 2, 3, 4, 5, 16].contains(&info.exit), "{}", info.code);
+            assert!((400..=503).contains(&info.status), "{}", info.code);
+        }
+    }
+}

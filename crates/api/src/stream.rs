@@ -1,0 +1,89 @@
+//! Endless answers: server-sent events and line by line, at the reader's pace.
+
+use std::future::Future;
+use std::io;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use http::{HeaderValue, header};
+use http_body_util::channel::{Channel, Sender};
+use serde::Serialize;
+
+use crate::app::Shared;
+
+/// Silence after which a comment is sent, so that both sides learn of a dead connection.
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(15);
+/// Frames that wait for a slow reader before the writer waits too.
+const FRAMES: usize = 16;
+
+/// The reader went away.
+#[derive(Debug)]
+pub(crate) struct Gone;
+
+pub(crate) struct Writer {
+    sender: Option<Sender<Bytes, io::Error>>,
+    /// The answer has an end; one that does not reach it must not look whole.
+    unfinished: bool,
+}
+
+impl Writer {
+    /// From here on only [`Self::finish`] makes the answer whole.
+    pub(crate) fn must_finish(&mut self) {
+        self.unfinished = true;
+    }
+
+    pub(crate) fn finish(mut self) {
+        self.unfinished = false;
+    }
+
+    /// One server-sent event. `data` is JSON, which has no line breaks.
+    pub(crate) async fn event(
+        &mut self,
+        id: Option<u64>,
+        name: &str,
+        data: &impl Serialize,
+    ) -> Result<(), Gone> {
+        let data = serde_json::to_string(data).unwrap_or_default();
+        let id = id.map(|id| format!("id: {id}\n")).unwrap_or_default();
+        self.send(format!("{id}event: {name}\ndata: {data}\n\n")).await
+    }
+
+    pub(crate) async fn heartbeat(&mut self) -> Result<(), Gone> {
+        self.send(":\n\n".to_owned()).await
+    }
+
+    pub(crate) async fn send(&mut self, text: String) -> Result<(), Gone> {
+        let sender = self.sender.as_mut().ok_or(Gone)?;
+        sender.send_data(Bytes::from(text)).await.map_err(|_| Gone)
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if let Some(sender) = self.sender.take().filter(|_| self.unfinished) {
+            sender.abort(io::Error::other("the answer could not be finished"));
+        }
+    }
+}
+
+/// Answers with what `write` sends, until it ends, the reader goes or the server stops.
+pub(crate) fn respond<F>(app: &Shared, kind: &'static str, write: impl FnOnce(Writer) -> F) -> Response
+where
+    F: Future<Output = Result<(), Gone>> + Send + 'static,
+{
+    let (sender, body) = Channel::new(FRAMES);
+    let writing = write(Writer { sender: Some(sender), unfinished: false });
+    let mut stop = app.stop.clone();
+    tokio::spawn(async move {
+        // Either end is an end: a reader that went away needs no answer.
+        tokio::select! {
+            _ = writing => {}
+            _ = stop.wait_for(|stop| *stop) => {}
+        }
+    });
+    let mut response = Response::new(Body::new(body));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}

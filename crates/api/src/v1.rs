@@ -1,0 +1,69 @@
+//! The wire types of the API's first version. They convert from the rooms' own types, so that those may change.
+//!
+//! Keys are `snake_case` with their unit last (`_ms`, `_ratio`, `_bytes`); moments are RFC 3339 in UTC.
+
+mod entry;
+mod judgement;
+mod plan;
+mod report;
+mod request;
+mod rollout;
+mod service;
+mod time;
+
+pub use entry::{Entries, Entry, ExportLine};
+pub use judgement::{Band, Finding, Gate, Judgement};
+pub use plan::{Plan, PlanStep};
+pub use report::{Cost, Failure, InstanceEnd, Outcomes, Report, Route, TimelineRow};
+pub use request::{CommandRequest, DeployRequest, Expect, RollbackRequest, UpgradeRequest};
+pub use rollout::{
+    Commanded, Deployed, Pause, Rollout, RolloutDetail, RolloutList, RolloutRow, Waiting, WhyBack,
+};
+pub use service::{Exit, Instance, InstanceLog, Logs, Point, Service, ServiceList, Traffic};
+pub use time::Time;
+
+pub(crate) use rollout::command_key;
+
+use serde::{Deserialize, Serialize};
+
+/// Who one talks to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Meta {
+    /// Always `v1`.
+    pub api: String,
+    pub version: String,
+    pub pid: u32,
+    pub data_dir: String,
+    pub uptime_ms: u64,
+    /// The address of the pages.
+    pub tcp: String,
+    /// Sequence of the journal's last entry.
+    pub journal_sequence: u64,
+}
+
+/// The result of walking the journal's whole chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verified {
+    pub intact: bool,
+    /// Entries up to the end, or up to the fault.
+    pub entries: u64,
+    pub fault: Option<Fault>,
+}
+
+/// The first entry that is not what was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fault {
+    pub sequence: u64,
+    pub what: String,
+}
+
+/// An order that was taken and is being carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accepted {
+    pub message: String,
+}
+
+/// The kebab-case name that an enum without fields has on the wire.
+pub(crate) fn wire_name(value: impl Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}

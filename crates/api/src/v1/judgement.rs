@@ -1,0 +1,121 @@
+//! How the gates stand.
+
+use serde::{Deserialize, Serialize};
+use staunch_analysis as analysis;
+
+use super::wire_name;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Judgement {
+    /// The split it was made under.
+    pub generation: u64,
+    pub gates: Vec<Gate>,
+    /// Harm that is not tied to one gate.
+    pub harm: Option<String>,
+    pub findings: Vec<Finding>,
+    /// 100 = promotion boundary, 0 = rollback boundary, 50 = no evidence.
+    pub confidence: f64,
+    /// Canary requests under the present split, and since the rollout began.
+    pub requests_now: u64,
+    pub requests_total: u64,
+    pub failed_total: u64,
+    pub warming: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Gate {
+    pub gate: String,
+    /// `pass`, `fail`, `undecided` or `no-data`.
+    pub outcome: String,
+    pub because: String,
+    pub generation: u64,
+    /// What silence means here: `hold`, `abort` or `continue`.
+    pub no_data: String,
+    pub canary: Option<Band>,
+    pub stable: Option<Band>,
+    /// In words: `1 %`, `stable + 10 %`.
+    pub limit: String,
+    /// Natural logarithms: harm is decided at `harm_limit`, pass at `pass_limit`.
+    pub log_e_harm: f64,
+    pub log_e_pass: f64,
+    pub harm_limit: f64,
+    pub pass_limit: f64,
+    /// About how many more canary requests until a pass, if things stay as they are.
+    pub needs_requests: Option<u64>,
+}
+
+/// An estimate with its confidence sequence, in the gate's unit (a share, or microseconds).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Band {
+    pub estimate: f64,
+    pub low: f64,
+    pub high: f64,
+    pub requests: u64,
+    /// How many of them failed, or were slow.
+    pub events: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// `stable-is-bad-too` or `sample-ratio-mismatch`.
+    pub kind: String,
+    pub sentence: String,
+}
+
+/// JSON knows no infinity: an open end becomes the largest number.
+fn finite(value: f64) -> f64 {
+    if value.is_nan() { 0.0 } else { value.clamp(f64::MIN, f64::MAX) }
+}
+
+impl From<&analysis::Judgement> for Judgement {
+    fn from(judgement: &analysis::Judgement) -> Self {
+        Self {
+            generation: judgement.under.0,
+            gates: judgement.gates.iter().map(Gate::from).collect(),
+            harm: judgement.harm.clone(),
+            findings: judgement.findings.iter().map(Finding::from).collect(),
+            confidence: finite(judgement.confidence),
+            requests_now: judgement.requests_now,
+            requests_total: judgement.requests_total,
+            failed_total: judgement.failed_total,
+            warming: judgement.warming,
+        }
+    }
+}
+
+impl From<&analysis::GateReading> for Gate {
+    fn from(gate: &analysis::GateReading) -> Self {
+        Self {
+            gate: gate.gate.clone(),
+            outcome: wire_name(gate.verdict.outcome),
+            because: gate.verdict.because.clone(),
+            generation: gate.verdict.under.0,
+            no_data: wire_name(gate.no_data),
+            canary: gate.canary.map(Band::from),
+            stable: gate.stable.map(Band::from),
+            limit: gate.limit.clone(),
+            log_e_harm: finite(gate.log_e_harm),
+            log_e_pass: finite(gate.log_e_pass),
+            harm_limit: finite(gate.harm_limit),
+            pass_limit: finite(gate.pass_limit),
+            needs_requests: gate.needs,
+        }
+    }
+}
+
+impl From<analysis::Band> for Band {
+    fn from(band: analysis::Band) -> Self {
+        let analysis::Band { estimate, low, high, requests, events } = band;
+        Self { estimate: finite(estimate), low: finite(low), high: finite(high), requests, events }
+    }
+}
+
+impl From<&analysis::Finding> for Finding {
+    fn from(finding: &analysis::Finding) -> Self {
+        let kind = match finding {
+            analysis::Finding::StableIsBadToo { .. } => "stable-is-bad-too",
+            analysis::Finding::SampleRatioMismatch { .. } => "sample-ratio-mismatch",
+        };
+        Self { kind: kind.to_owned(), sentence: finding.sentence() }
+    }
+}

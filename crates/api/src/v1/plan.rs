@@ -1,0 +1,65 @@
+//! What a deploy would do, on the wire.
+
+use serde::{Deserialize, Serialize};
+use staunch_control::{PlanView, PlannedStep};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    pub service: String,
+    pub from: Option<String>,
+    pub to: String,
+    pub digest: String,
+    /// Nothing to do: this content runs.
+    pub unchanged: bool,
+    pub changed: Vec<String>,
+    pub requests_per_second: f64,
+    pub steps: Vec<PlanStep>,
+    pub bake_ms: u64,
+    /// Until all traffic is on the new revision; absent when a gate cannot be decided at today's traffic.
+    pub total_ms: Option<u64>,
+    pub notes: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlanStep {
+    pub weight_ratio: f64,
+    pub hold_ms: u64,
+    pub canary_requests_per_second: f64,
+    pub slowest_gate: Option<String>,
+    pub needs_requests: Option<u64>,
+    pub expected_ms: Option<u64>,
+    pub pause: bool,
+}
+
+impl From<&PlanView> for Plan {
+    fn from(view: &PlanView) -> Self {
+        let view = view.clone();
+        Self {
+            service: view.service,
+            from: view.from,
+            to: view.to,
+            digest: view.digest,
+            unchanged: view.unchanged,
+            changed: view.changed,
+            requests_per_second: view.requests_per_second,
+            steps: view.steps.iter().map(PlanStep::from).collect(),
+            bake_ms: view.bake_ms,
+            total_ms: view.total_ms,
+            notes: view.notes,
+        }
+    }
+}
+
+impl From<&PlannedStep> for PlanStep {
+    fn from(step: &PlannedStep) -> Self {
+        Self {
+            weight_ratio: step.weight.ratio(),
+            hold_ms: step.hold_ms,
+            canary_requests_per_second: step.canary_per_second,
+            slowest_gate: step.slowest_gate.clone(),
+            needs_requests: step.needs,
+            expected_ms: step.expected_ms,
+            pause: step.pause,
+        }
+    }
+}

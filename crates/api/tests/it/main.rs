@@ -1,0 +1,11 @@
+//! The real server on real sockets, over the real loop, with a fake machine and a journal in memory.
+
+mod admin;
+mod audit;
+mod events;
+mod guards;
+mod listening;
+mod raw;
+mod refusals;
+mod story;
+mod world;

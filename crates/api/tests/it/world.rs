@@ -1,0 +1,199 @@
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use staunch_api::client::{Client, Target};
+use staunch_api::v1::{DeployRequest, Deployed, Service};
+use staunch_api::{Admin, ServeOptions, Serving, serve};
+use staunch_control::{Control, Handle, Parts};
+use staunch_model::{
+    CanarySpec, EdgeSpec, EvidenceSpec, HealthSpec, Limits, ProbeSpec, ProbeTarget, ServiceName, ServiceSpec,
+    ShieldSpec, Step, StopSpec, TriggerSpec, Upstream, Weight,
+};
+use staunch_ports::fake::{FakePlatform, MemoryJournal};
+
+pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const SECRET: &str = "hunter2-of-the-database";
+
+/// What the server was asked to do with itself.
+#[derive(Default)]
+pub struct FakeAdmin {
+    pub shutdowns: Mutex<u32>,
+    pub upgrades: Mutex<Vec<Option<PathBuf>>>,
+}
+
+impl Admin for FakeAdmin {
+    fn shutdown(&self) {
+        *self.shutdowns.lock().unwrap() += 1;
+    }
+    fn upgrade(&self, binary: Option<PathBuf>) -> Result<String, String> {
+        self.upgrades.lock().unwrap().push(binary.clone());
+        match binary {
+            Some(path) => Err(format!("{} is not Staunch", path.display())),
+            None => Ok("replaced".to_owned()),
+        }
+    }
+}
+
+pub struct World {
+    pub handle: Handle,
+    pub platform: Arc<FakePlatform>,
+    pub journal: MemoryJournal,
+    pub specs: Arc<Mutex<Result<Vec<ServiceSpec>, String>>>,
+    pub admin: Arc<FakeAdmin>,
+    pub serving: Serving,
+    pub unix: Client,
+    pub tcp: Client,
+    pub dir: tempfile::TempDir,
+    // Last: the loop outlives whoever asks it.
+    _control: Control,
+}
+
+impl World {
+    pub async fn new() -> Self {
+        let platform = Arc::new(FakePlatform::default());
+        let journal = MemoryJournal::default();
+        let specs = Arc::new(Mutex::new(Ok(vec![spec("shop"), spec("blog")])));
+        let source = specs.clone();
+        let (control, handle) = staunch_control::start(Parts {
+            journal: Box::new(journal.clone()),
+            reader: Box::new(journal.clone()),
+            platform: platform.clone(),
+            specs: Arc::new(move || source.lock().unwrap().clone()),
+        })
+        .unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let admin = Arc::new(FakeAdmin::default());
+        let serving = serve(handle.clone(), options(&dir, admin.clone())).await.unwrap();
+        let unix = Client::connect(Target::Unix(dir.path().join("api.sock")));
+        let tcp = Client::connect(Target::parse(&format!("http://{}", serving.tcp())).unwrap());
+        Self { handle, platform, journal, specs, admin, serving, unix, tcp, dir, _control: control }
+    }
+
+    /// Changes the file: the next deploy is of another revision.
+    pub fn edit(&self, value: &str) {
+        if let Ok(specs) = self.specs.lock().unwrap().as_mut() {
+            for spec in specs {
+                spec.env.insert("DATABASE_PASSWORD".to_owned(), format!("{SECRET} {value}"));
+            }
+        }
+    }
+
+    pub async fn deploy(&self, service: &str) -> u64 {
+        match self.unix.deploy(service, &DeployRequest::default()).await.unwrap() {
+            Deployed::Started { rollout, .. } => rollout,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// `v1` runs, and a rollout to `v2` waits at its first step for a person.
+    pub async fn with_canary(service: &str) -> (Self, u64) {
+        let world = Self::new().await;
+        world.deploy(service).await;
+        world.until(service, |service| service.health == "healthy").await;
+        world.edit("two");
+        let id = world.deploy(service).await;
+        world.until(service, |service| service.canary_weight_ratio > 0.0).await;
+        (world, id)
+    }
+
+    /// Watches the service until it is as described.
+    pub async fn until(&self, name: &str, described: impl Fn(&Service) -> bool) -> Service {
+        let mut stream = self.unix.watch(Some(name)).await.unwrap();
+        within(async {
+            loop {
+                let service = stream.next().await.unwrap().expect("the stream goes on");
+                if described(&service) {
+                    return service;
+                }
+            }
+        })
+        .await
+    }
+
+    pub async fn until_phase(&self, name: &str, phase: &str) -> Service {
+        self.until(name, |service| service.rollout.as_ref().is_some_and(|rollout| rollout.phase == phase))
+            .await
+    }
+}
+
+pub fn options(dir: &tempfile::TempDir, admin: Arc<dyn Admin>) -> ServeOptions {
+    ServeOptions {
+        tcp: ([127, 0, 0, 1], 0).into(),
+        unix: dir.path().join("api.sock"),
+        version: "9.9.9".to_owned(),
+        data_dir: dir.path().to_owned(),
+        admin,
+    }
+}
+
+/// A bound on every wait, so that a broken server fails a test instead of hanging it.
+pub async fn within<T>(work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, work).await.expect("it happens within the bound")
+}
+
+pub fn name(text: &str) -> ServiceName {
+    ServiceName::try_from(text.to_owned()).unwrap()
+}
+
+pub fn spec(service: &str) -> ServiceSpec {
+    let second = Duration::from_secs(1);
+    let ready = ProbeSpec { target: ProbeTarget::Tcp, interval: second, timeout: second, fall: 3, rise: 1 };
+    let minutes = |n: u64| Duration::from_secs(60 * n);
+    ServiceSpec {
+        name: name(service),
+        listen: ([127, 0, 0, 1], 0).into(),
+        tls: None,
+        command: vec!["./app".to_owned()],
+        version: None,
+        id: None,
+        files: vec![],
+        env: BTreeMap::from([("DATABASE_PASSWORD".to_owned(), SECRET.to_owned())]),
+        replicas: 2,
+        upstream: Upstream::Http1,
+        health: HealthSpec { ready, live: None, start_timeout: minutes(1) },
+        stop: StopSpec { grace: second, drain: second },
+        edge: EdgeSpec {
+            sticky: None,
+            shield: ShieldSpec { enabled: true, after: second },
+            limits: limits(),
+            lease: 3 * second,
+        },
+        canary: CanarySpec {
+            steps: vec![Step { weight: Weight::percent(10.0).unwrap(), hold: Duration::ZERO, pause: true }],
+            bake: Duration::ZERO,
+            prepare_deadline: minutes(10),
+            step_deadline: minutes(10),
+            pause_deadline: minutes(10),
+        },
+        gates: vec![],
+        triggers: TriggerSpec {
+            crash_exits: 3,
+            crash_window: minutes(1),
+            unready_for: minutes(1),
+            memory_bytes: None,
+            catastrophic: 0.2,
+        },
+        evidence: EvidenceSpec {
+            false_rollback: 0.01,
+            false_promotion: 0.05,
+            warm_up: Duration::ZERO,
+            warm_up_requests: 0,
+        },
+    }
+}
+
+fn limits() -> Limits {
+    let minute = Duration::from_secs(60);
+    Limits {
+        header_bytes: 65_536,
+        body_bytes: None,
+        connections: 100,
+        header_timeout: minute,
+        response_timeout: minute,
+        idle_timeout: minute,
+        connect_timeout: minute,
+    }
+}

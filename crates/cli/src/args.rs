@@ -1,0 +1,299 @@
+//! The command line as clap reads it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const AFTER_HELP: &str = "\
+First minute:   staunch demo
+Your own app:   staunch init, staunch up, then change something and staunch deploy
+
+Exit status: 0 promoted or ok, 2 usage, 3 configuration, 4 no server, 10 rolled back, 11 aborted,
+12 timed out, 16 conflict. All of them: docs/src/exit-status.md";
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "staunch",
+    version,
+    about = "Takes a service from one version to the next so that its users never notice, and back by itself when the new version is bad",
+    after_help = AFTER_HELP,
+    disable_help_subcommand = true,
+    max_term_width = 110
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Global {
+    /// The configuration file
+    #[arg(short, long, global = true, env = "STAUNCH_FILE", default_value = "staunch.toml", value_name = "PATH")]
+    pub(crate) file: PathBuf,
+    /// Where Staunch keeps its journal, logs and revisions [default: .staunch beside the file]
+    #[arg(long, global = true, env = "STAUNCH_DATA", value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Talk to this server instead of the one in the data directory (http://127.0.0.1:PORT)
+    #[arg(long, global = true, env = "STAUNCH_SERVER", value_name = "URL")]
+    pub(crate) server: Option<String>,
+    /// How results are written to standard output
+    #[arg(long, global = true, env = "STAUNCH_OUTPUT", value_enum, default_value_t = Output::Text, value_name = "FORM")]
+    pub(crate) output: Output,
+    /// How progress is shown on standard error
+    #[arg(long, global = true, env = "STAUNCH_PROGRESS", value_enum, default_value_t = Progress::Auto, value_name = "HOW")]
+    pub(crate) progress: Progress,
+    /// Colours: auto honours NO_COLOR and terminals
+    #[arg(long, global = true, env = "STAUNCH_COLOR", value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub(crate) color: Color,
+    /// Results only
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    Text,
+    Json,
+    Jsonl,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Progress {
+    Auto,
+    Live,
+    Plain,
+    None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Watch Staunch ship a good release and take a bad one back: offline, nothing to set up, nothing left behind
+    Demo(DemoArgs),
+    /// Write staunch.toml for an existing app
+    Init(InitArgs),
+    /// Run the services of the file and the control plane, until Ctrl-C
+    Up(UpArgs),
+    /// Stop the services, the proxy and the control plane of this data directory
+    Down,
+    /// Check the configuration file: all findings at once
+    Validate,
+    /// Say what a deploy would do, and how long each step takes at today's traffic
+    Plan(PlanArgs),
+    /// Take a service to the content that the file describes now, and wait for the outcome
+    Deploy(DeployArgs),
+    /// Services, revisions and rollouts as they are
+    Status(ServiceArg),
+    /// Follow a rollout until it ends
+    Watch(WatchArgs),
+    /// Go on from this step without waiting for its gates; --full goes to 100 %
+    Promote(PromoteArgs),
+    /// Keep the present weight until resumed
+    Pause(VerbArgs),
+    /// Go on after a pause
+    Resume(VerbArgs),
+    /// End the running rollout: all traffic back to stable
+    Abort(VerbArgs),
+    /// Go back to the revision before, or to a named one
+    Rollback(RollbackArgs),
+    /// Why a rollout ended as it did: numbers, routes, examples, logs, cost
+    Explain(ExplainArgs),
+    /// Past rollouts, newest first
+    History(HistoryArgs),
+    /// What the instances wrote
+    Logs(LogsArgs),
+    /// The journal: verify its chain, export it
+    Audit {
+        #[command(subcommand)]
+        what: AuditCommand,
+    },
+    /// Find out why something does not work, with a fix to run
+    Doctor(DoctorArgs),
+    /// Replace the running binary without losing a request
+    Upgrade(UpgradeArgs),
+    /// The JSON Schema of staunch.toml
+    Schema,
+    /// Completions for your shell
+    Completions { shell: clap_complete::Shell },
+    /// (internal) owns sockets and processes
+    #[command(hide = true)]
+    Keeper,
+    /// (internal) the proxy
+    #[command(hide = true)]
+    Edge(EdgeArgs),
+    /// (internal) the demo's shop
+    #[command(hide = true)]
+    DemoShop,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// End after the story, with exit 0 when it went as told
+    #[arg(long)]
+    pub(crate) once: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// The service's name [default: the folder's name]
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// The command that starts it; it gets PORT
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) run: Option<String>,
+    /// The address users call
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    pub(crate) listen: String,
+    /// Overwrite an existing file
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UpArgs {
+    /// Stop everything and remove the data when standard input closes
+    #[arg(long, hide = true)]
+    pub(crate) ephemeral: bool,
+    /// Continue in place of a control plane that handed over
+    #[arg(long, hide = true)]
+    pub(crate) resumed: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServiceArg {
+    /// The service [default: the only one]
+    pub(crate) service: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// The service [default: the only one]
+    pub(crate) service: Option<String>,
+    /// Exit 20 when a deploy would change something
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeployArgs {
+    /// The service [default: the only one]
+    pub(crate) service: Option<String>,
+    /// Take a running rollout back first
+    #[arg(long)]
+    pub(crate) replace: bool,
+    /// Why: kept in the journal
+    #[arg(short, long)]
+    pub(crate) reason: Option<String>,
+    /// What to wait for
+    #[arg(long, default_value = "decided", value_name = "decided|promoted|step:N|started")]
+    pub(crate) until: String,
+    /// Stop waiting after this (30s, 10m): exit 12, the rollout goes on
+    #[arg(long, value_name = "SPAN")]
+    pub(crate) timeout: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WatchArgs {
+    /// The service [default: the only one]
+    pub(crate) service: Option<String>,
+    /// Stop watching after this (30s, 10m): exit 12
+    #[arg(long, value_name = "SPAN")]
+    pub(crate) timeout: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerbArgs {
+    /// The service [default: the only one]
+    pub(crate) service: Option<String>,
+    /// Why: kept in the journal
+    #[arg(short, long, default_value = "")]
+    pub(crate) reason: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PromoteArgs {
+    #[command(flatten)]
+    pub(crate) verb: VerbArgs,
+    /// To 100 % now
+    #[arg(long)]
+    pub(crate) full: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RollbackArgs {
+    #[command(flatten)]
+    pub(crate) verb: VerbArgs,
+    /// The revision's label or digest [default: the one before]
+    #[arg(long, value_name = "REVISION")]
+    pub(crate) to: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The rollout's number [default: the last]
+    pub(crate) rollout: Option<u64>,
+    /// Markdown, for a pull request
+    #[arg(long)]
+    pub(crate) markdown: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HistoryArgs {
+    /// Only this service
+    pub(crate) service: Option<String>,
+    #[arg(short = 'n', long, default_value_t = 20)]
+    pub(crate) limit: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LogsArgs {
+    /// The service [default: the only one]
+    pub(crate) service: Option<String>,
+    /// Only instances of this revision
+    #[arg(long)]
+    pub(crate) revision: Option<String>,
+    #[arg(short = 'n', long, default_value_t = 50)]
+    pub(crate) lines: usize,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Walk the whole chain of the journal; works without a server
+    Verify,
+    /// Every entry as a line of JSON
+    Export,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Exit 21 when there are warnings only
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UpgradeArgs {
+    /// The new binary [default: the one that was started, as it is on disk now]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) binary: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EdgeArgs {
+    #[arg(long)]
+    pub(crate) run_dir: PathBuf,
+    #[arg(long)]
+    pub(crate) socket: PathBuf,
+    #[arg(long)]
+    pub(crate) fd_socket: PathBuf,
+    #[arg(long, default_value_t = 0)]
+    pub(crate) threads: usize,
+}

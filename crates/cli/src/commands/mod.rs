@@ -1,0 +1,8 @@
+//! One module per kind of command.
+
+pub(crate) mod doctor;
+pub(crate) mod offline;
+pub(crate) mod online;
+pub(crate) mod plan;
+pub(crate) mod roles;
+pub(crate) mod up;

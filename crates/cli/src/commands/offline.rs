@@ -1,0 +1,148 @@
+//! Commands that need no server: validate, init, schema, completions, audit verify.
+
+use clap::CommandFactory as _;
+use serde_json::json;
+use staunch_ports::{Journal as _, JournalError};
+
+use crate::args::{Cli, InitArgs, Output};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::project::Place;
+use crate::term::{Term, Tone};
+
+pub(crate) fn validate(term: &Term, place: &Place) -> Outcome {
+    let text = place.text()?;
+    let file = place.file.display().to_string();
+    let (exit, findings, services) = match staunch_config::parse(&text) {
+        Ok(parsed) => (Exit::Ok, parsed.warnings, parsed.project.services.len()),
+        Err(findings) => (Exit::Config, findings, 0),
+    };
+    if term.output != Output::Text {
+        term.json(&json!({ "file": file, "ok": exit == Exit::Ok, "findings": findings.to_json(&text) }));
+        return Ok(exit);
+    }
+    if !findings.is_empty() {
+        term.complain(&findings.render(&text, &file, term.color_for_errors()));
+        term.complain("");
+    }
+    match exit {
+        Exit::Ok => {
+            let many = if services == 1 { "1 service".to_owned() } else { format!("{services} services") };
+            term.result(&format!("{} {file}: {many}, nothing to complain about", term.paint_result(Tone::Good, "✓")));
+        }
+        _ => term.complain(&format!("{} {file}: {}", term.paint(Tone::Bad, "✕"), findings.summary())),
+    }
+    Ok(exit)
+}
+
+pub(crate) fn schema(term: &Term) -> Outcome {
+    term.json(&staunch_config::schema());
+    Ok(Exit::Ok)
+}
+
+pub(crate) fn completions(shell: clap_complete::Shell) -> Outcome {
+    clap_complete::generate(shell, &mut Cli::command(), "staunch", &mut std::io::stdout());
+    Ok(Exit::Ok)
+}
+
+pub(crate) fn init(term: &Term, place: &Place, args: &InitArgs) -> Outcome {
+    if place.file.exists() && !args.force {
+        let text = format!("{} exists already", place.file.display());
+        return Err(Failure::new(Exit::Usage, text).help("--force overwrites it, --file names another"));
+    }
+    let folder = place.file.parent().and_then(|dir| dir.file_name()).map(|name| name.to_string_lossy().into_owned());
+    let name = args.name.clone().unwrap_or_else(|| service_name(folder.as_deref().unwrap_or("app")));
+    let dir = place.file.parent().unwrap_or(std::path::Path::new("."));
+    let run = args.run.clone().unwrap_or_else(|| guess_command(dir));
+    let text = staunch_config::starter(&name, &run, &args.listen);
+    std::fs::create_dir_all(&place.data)?;
+    std::fs::write(&place.file, &text)?;
+    let schema = serde_json::to_string_pretty(&staunch_config::schema()).unwrap_or_default();
+    std::fs::write(place.data.join("schema.json"), schema)?;
+    term.result(&format!("wrote {}", place.file.display()));
+    match staunch_config::parse(&text) {
+        Ok(_) => term.say("next: look at `run` and [health] in it, then `staunch up`"),
+        Err(findings) => {
+            term.complain(&findings.render(&text, &place.file.display().to_string(), term.color_for_errors()));
+            term.complain("the file needs your hand before `staunch up`");
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+/// A folder's name as a service name.
+fn service_name(folder: &str) -> String {
+    let mut name: String =
+        folder.to_ascii_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    name.truncate(63);
+    let name = name.trim_matches(|c: char| c == '-' || c.is_ascii_digit()).to_owned();
+    if name.is_empty() { "app".to_owned() } else { name }
+}
+
+/// What most likely starts the app in this folder.
+fn guess_command(dir: &std::path::Path) -> String {
+    let known = [
+        ("manage.py", "python3 manage.py runserver 127.0.0.1:$PORT --noreload"),
+        ("app.py", "python3 app.py"),
+        ("main.py", "python3 main.py"),
+        ("server.js", "node server.js"),
+        ("index.js", "node index.js"),
+        ("package.json", "npm start"),
+        ("go.mod", "./app"),
+    ];
+    if let Some(name) = cargo_package(dir) {
+        return format!("./target/release/{name}");
+    }
+    let found = known.iter().find(|(file, _)| dir.join(file).exists());
+    found.map_or("./app", |(_, command)| command).to_owned()
+}
+
+fn cargo_package(dir: &std::path::Path) -> Option<String> {
+    let text = std::fs::read_to_string(dir.join("Cargo.toml")).ok()?;
+    let line = text.lines().skip_while(|line| line.trim() != "[package]").find(|line| line.starts_with("name"))?;
+    Some(line.split('"').nth(1)?.to_owned())
+}
+
+/// Reads the journal itself: it works when nothing runs, and finds what was changed behind Staunch's back.
+pub(crate) fn audit_verify(term: &Term, place: &Place) -> Outcome {
+    let path = place.journal();
+    if !path.exists() {
+        let text = format!("there is no journal at {}", path.display());
+        return Err(Failure::new(Exit::Usage, text).help("`staunch up` begins one; --data names another directory"));
+    }
+    let journal = staunch_store::SqliteJournal::open_read_only(&path)
+        .map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+    match journal.verify() {
+        Ok(entries) => {
+            if term.output == Output::Text {
+                let mark = term.paint_result(Tone::Good, "✓");
+                term.result(&format!("{mark} {entries} entries, the chain is whole"));
+            } else {
+                term.json(&json!({ "ok": true, "entries": entries }));
+            }
+            Ok(Exit::Ok)
+        }
+        Err(JournalError::Damaged(fault)) => {
+            if term.output == Output::Text {
+                let mark = term.paint_result(Tone::Bad, "✕");
+                term.result(&format!("{mark} the journal is damaged at entry {}: {}", fault.sequence, fault.what));
+                term.complain("nothing was changed; entries before it can be trusted, later ones cannot");
+            } else {
+                term.json(&json!({ "ok": false, "sequence": fault.sequence, "what": fault.what }));
+            }
+            Ok(Exit::Internal)
+        }
+        Err(error) => Err(Failure::new(Exit::Internal, error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_folder_gives_a_service_name() {
+        assert_eq!(service_name("My App (2)"), "my-app");
+        assert_eq!(service_name("42"), "app");
+        assert!(staunch_model::ServiceName::try_from(service_name(&"x".repeat(99))).is_ok());
+    }
+}

@@ -1,0 +1,268 @@
+//! Commands that ask the control plane and show its answer.
+
+use serde::Serialize;
+use staunch_api::v1::{Deployed, Rollout, Service};
+
+use crate::args::{
+    DeployArgs, ExplainArgs, HistoryArgs, LogsArgs, Output, PromoteArgs, RollbackArgs, UpgradeArgs, VerbArgs,
+    WatchArgs,
+};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::follow::{Quest, Until, conclude, follow};
+use crate::remote::Remote;
+use crate::term::{Term, Tone};
+use crate::view::frame::{gate_words, millis, percent};
+
+pub(crate) async fn deploy(term: &Term, remote: &Remote, args: &DeployArgs) -> Outcome {
+    let until = Until::parse(&args.until)?;
+    let timeout = span(args.timeout.as_deref())?;
+    let service = remote.one(args.service.as_deref()).await?;
+    let after = remote.journal_end().await?;
+    let answer = remote.deploy(&service.name, args.reason.clone(), args.replace).await?;
+    let (rollout, after) = match answer {
+        Deployed::Unchanged { revision } => {
+            term.say_result(&format!("{}: nothing to do, {revision} has this very content", service.name), &serde_json::json!({
+                "service": service.name, "exit": 0, "outcome": "unchanged", "revision": revision,
+            }));
+            return Ok(Exit::Ok);
+        }
+        Deployed::AlreadyRunning { rollout, to } => {
+            term.say(&format!("rollout {rollout} to {to} is under way already: following it"));
+            (rollout, 0)
+        }
+        Deployed::Started { rollout, .. } => (rollout, after),
+    };
+    let quest = Quest { service: service.name, rollout, after, until, timeout };
+    let ending = follow(term, remote, &quest).await?;
+    conclude(term, &quest, &ending)
+}
+
+pub(crate) async fn watch(term: &Term, remote: &Remote, args: &WatchArgs) -> Outcome {
+    let timeout = span(args.timeout.as_deref())?;
+    let service = remote.one(args.service.as_deref()).await?;
+    let Some(rollout) = service.rollout else {
+        let text = format!("{} has had no rollout yet", service.name);
+        return Err(Failure::new(Exit::Usage, text).help("`staunch deploy` starts one"));
+    };
+    // An ended rollout is told from its beginning, and ends the watch at once.
+    let quest = Quest { service: service.name, rollout: rollout.id, after: 0, until: Until::Decided, timeout };
+    let ending = follow(term, remote, &quest).await?;
+    conclude(term, &quest, &ending)
+}
+
+pub(crate) async fn verb(term: &Term, remote: &Remote, name: &str, args: &VerbArgs) -> Outcome {
+    let service = remote.one(args.service.as_deref()).await?;
+    let rollout = remote.command(&service.name, name, &args.reason, None).await?;
+    let json = serde_json::json!({ "service": service.name, "rollout": rollout, "command": name, "exit": 0 });
+    term.say_result(&format!("{}: rollout {rollout}: {name}", service.name), &json);
+    Ok(Exit::Ok)
+}
+
+pub(crate) async fn promote(term: &Term, remote: &Remote, args: &PromoteArgs) -> Outcome {
+    let name = if args.full { "promote-full" } else { "promote" };
+    verb(term, remote, name, &args.verb).await
+}
+
+/// Waits until the way back is done.
+pub(crate) async fn rollback(term: &Term, remote: &Remote, args: &RollbackArgs) -> Outcome {
+    let service = remote.one(args.verb.service.as_deref()).await?;
+    let after = remote.journal_end().await?;
+    let answer = remote.rollback(&service.name, args.to.clone(), &args.verb.reason).await?;
+    let Deployed::Started { rollout, .. } = answer else { return Ok(Exit::Ok) };
+    let quest = Quest { service: service.name, rollout, after, until: Until::Decided, timeout: None };
+    let ending = follow(term, remote, &quest).await?;
+    match conclude(term, &quest, &ending)? {
+        // A person asked for exactly this.
+        Exit::Aborted => Ok(Exit::Ok),
+        exit => Ok(exit),
+    }
+}
+
+pub(crate) async fn status(term: &Term, remote: &Remote, service: Option<&str>) -> Outcome {
+    let services = match service {
+        Some(name) => vec![remote.service(name).await?],
+        None => remote.services().await?,
+    };
+    if term.output != Output::Text {
+        term.json(&to_json(&services));
+        return Ok(Exit::Ok);
+    }
+    for service in &services {
+        show_service(term, service);
+    }
+    Ok(Exit::Ok)
+}
+
+fn show_service(term: &Term, service: &Service) {
+    let tone = match service.health.as_str() {
+        "healthy" => Tone::Good,
+        "degraded" => Tone::Warn,
+        "down" => Tone::Bad,
+        _ => Tone::Dim,
+    };
+    let stable = service.stable.as_deref().unwrap_or("nothing yet");
+    term.result(&format!(
+        "{}  {}  {stable} on {}, {} of {} ready, {:.1} req/s, errors {}, p95 {}",
+        term.paint_result(Tone::Strong, &service.name),
+        term.paint_result(tone, &service.health),
+        service.listen,
+        service.ready,
+        service.replicas,
+        service.stable_traffic.requests_per_second + service.canary_traffic.requests_per_second,
+        service.stable_traffic.error_ratio.map_or_else(|| "-".to_owned(), percent),
+        service.stable_traffic.p95_ms.map_or_else(|| "-".to_owned(), millis),
+    ));
+    if let Some(trouble) = &service.trouble {
+        term.result(&format!("  {} {trouble}", term.paint_result(Tone::Bad, "!")));
+    }
+    if let Some(rollout) = &service.rollout {
+        show_rollout(term, service, rollout);
+    }
+    for instance in &service.instances {
+        let pid = instance.pid.map(|pid| format!("pid {pid}")).unwrap_or_default();
+        let ready = if instance.ready { "ready" } else { "not ready" };
+        let exits = if instance.exits.is_empty() { String::new() } else { format!(", {} exits", instance.exits.len()) };
+        let probe = instance.probe.as_ref().filter(|_| !instance.ready).map(|p| format!(": {p}")).unwrap_or_default();
+        let memory = instance.memory_bytes / 1_000_000;
+        term.result(&format!("  {}  {} {pid}, {ready}, {memory} MB{exits}{probe}", instance.id, instance.state));
+    }
+}
+
+fn show_rollout(term: &Term, service: &Service, rollout: &Rollout) {
+    let from = rollout.from.as_ref().map_or_else(String::new, |from| format!("{from} → "));
+    let at = if rollout.active {
+        let percent = (service.canary_weight_ratio * 10_000.0).round() / 100.0;
+        format!(", {percent} % of the traffic")
+    } else {
+        String::new()
+    };
+    term.result(&format!("  rollout {}: {from}{}, {}{at}", rollout.id, rollout.to, rollout.phase));
+    if let Some(back) = &rollout.back {
+        term.result(&format!("    {}", back.because));
+    }
+    if let Some(waiting) = rollout.waiting.as_ref().filter(|_| rollout.active) {
+        term.result(&format!("    waiting on {}: {}", waiting.on, waiting.because));
+        term.result(&format!("    until {}, then {}", waiting.until.0.clock(), waiting.then));
+    }
+    let gates = rollout.judgement.iter().filter(|_| rollout.active).flat_map(|judgement| &judgement.gates);
+    for gate in gates {
+        term.result(&format!("    gate {}  ({})", gate_words(gate), gate.because));
+    }
+}
+
+pub(crate) async fn explain(term: &Term, remote: &Remote, args: &ExplainArgs) -> Outcome {
+    let rollout = match args.rollout {
+        Some(number) => number,
+        None => remote.last_rollout().await?,
+    };
+    match term.output {
+        Output::Text if args.markdown => term.result_raw(&remote.report_text(rollout, "md").await?),
+        Output::Text => term.result_raw(&remote.report_text(rollout, "text").await?),
+        Output::Json | Output::Jsonl => term.json(&to_json(&remote.report(rollout).await?)),
+    }
+    Ok(Exit::Ok)
+}
+
+pub(crate) async fn history(term: &Term, remote: &Remote, args: &HistoryArgs) -> Outcome {
+    let rows = remote.rollouts(args.service.as_deref(), args.limit).await?;
+    match term.output {
+        Output::Json => term.json(&to_json(&rows)),
+        Output::Jsonl => rows.iter().for_each(|row| term.json(&to_json(row))),
+        Output::Text if rows.is_empty() => term.say("no rollout yet; `staunch deploy` starts one"),
+        Output::Text => {
+            for row in &rows {
+                let from = row.from.as_ref().map_or_else(|| "-".to_owned(), Clone::clone);
+                let tone = match row.phase.as_str() {
+                    "succeeded" => Tone::Good,
+                    "rolled-back" | "rejected" => Tone::Bad,
+                    _ => Tone::Plain,
+                };
+                term.result(&format!(
+                    "{:>4}  {}  {:<16} {from} → {:<10} {}  {}",
+                    row.id,
+                    row.started_at.0.rfc3339().get(..19).unwrap_or_default().replace('T', " "),
+                    row.service,
+                    row.to,
+                    term.paint_result(tone, &format!("{:<11}", row.phase)),
+                    row.outcome.as_deref().unwrap_or("")
+                ));
+            }
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+pub(crate) async fn logs(term: &Term, remote: &Remote, args: &LogsArgs) -> Outcome {
+    let service = remote.one(args.service.as_deref()).await?;
+    let logs = remote.logs(&service.name, args.revision.as_deref(), args.lines).await?;
+    if term.output != Output::Text {
+        term.json(&to_json(&logs));
+        return Ok(Exit::Ok);
+    }
+    for log in logs {
+        term.result(&term.paint_result(Tone::Strong, &format!("{} ({})", log.instance, log.revision)));
+        log.lines.iter().for_each(|line| term.result(line));
+    }
+    Ok(Exit::Ok)
+}
+
+pub(crate) async fn audit_export(term: &Term, remote: &Remote) -> Outcome {
+    remote.export(|line| term.result(line)).await?;
+    Ok(Exit::Ok)
+}
+
+pub(crate) async fn upgrade(term: &Term, remote: &Remote, args: &UpgradeArgs) -> Outcome {
+    let binary = args.binary.as_ref().map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone()));
+    let before = remote.meta().await?;
+    let message = remote.upgrade(binary).await?;
+    term.say(&message);
+    let after = remote.wait_for_restart(&before).await?;
+    let json = serde_json::json!({ "from": before.version, "to": after.version, "pid": after.pid, "exit": 0 });
+    term.say_result(&format!("upgraded: {} → {}, nothing was interrupted", before.version, after.version), &json);
+    Ok(Exit::Ok)
+}
+
+pub(crate) async fn down(term: &Term, remote: &Remote) -> Outcome {
+    remote.shutdown().await?;
+    term.say("stopping the services");
+    remote.wait_until_gone().await?;
+    term.say_result("stopped", &serde_json::json!({ "exit": 0, "outcome": "stopped" }));
+    Ok(Exit::Ok)
+}
+
+fn to_json(value: &impl Serialize) -> serde_json::Value {
+    serde_json::to_value(value).unwrap_or_default()
+}
+
+/// `30s`, `500ms`, `10m`, `1h`.
+pub(crate) fn span(text: Option<&str>) -> Result<Option<std::time::Duration>, Failure> {
+    let Some(text) = text else { return Ok(None) };
+    let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let unit = match &text[split..] {
+        "ms" => Some(1),
+        "s" => Some(1_000),
+        "m" => Some(60_000),
+        "h" => Some(3_600_000),
+        _ => None,
+    };
+    let parsed = text[..split].parse::<u64>().ok().zip(unit);
+    let millis = parsed.ok_or_else(|| {
+        Failure::new(Exit::Usage, format!("`{text}` is not a span of time")).help("write 30s, 500ms, 10m or 1h")
+    })?;
+    Ok(Some(std::time::Duration::from_millis(millis.0.saturating_mul(millis.1))))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn spans_need_a_unit() {
+        assert_eq!(span(Some("10m")).unwrap(), Some(Duration::from_secs(600)));
+        assert_eq!(span(None).unwrap(), None);
+        assert!(span(Some("10")).is_err());
+        assert!(span(Some("s")).is_err());
+    }
+}

@@ -1,0 +1,59 @@
+//! `staunch plan`: what a deploy would do, before anything is done.
+
+use std::time::Duration;
+
+use staunch_api::v1::{Plan, PlanStep};
+use staunch_model::human_duration;
+
+use crate::args::{Output, PlanArgs};
+use crate::exit::{Exit, Outcome};
+use crate::remote::Remote;
+use crate::term::{Term, Tone};
+
+pub(crate) async fn run(term: &Term, remote: &Remote, args: &PlanArgs) -> Outcome {
+    let service = remote.one(args.service.as_deref()).await?;
+    let plan = remote.plan(&service.name).await?;
+    match term.output {
+        Output::Text => show(term, &plan),
+        Output::Json | Output::Jsonl => term.json(&serde_json::to_value(&plan).unwrap_or_default()),
+    }
+    let changes = !plan.unchanged && args.exit_code;
+    Ok(if changes { Exit::Changes } else { Exit::Ok })
+}
+
+fn show(term: &Term, plan: &Plan) {
+    let from = plan.from.as_deref().unwrap_or("nothing");
+    if plan.unchanged {
+        term.result(&format!("{}: nothing to do, {from} has this very content", plan.service));
+        return;
+    }
+    term.result(&format!("{}: {from} → {}", term.paint_result(Tone::Strong, &plan.service), plan.to));
+    plan.changed.iter().for_each(|line| term.result(&format!("  {line}")));
+    if !plan.steps.is_empty() {
+        term.result(&format!("  at today's {:.1} requests a second:", plan.requests_per_second));
+    }
+    plan.steps.iter().for_each(|step| term.result(&format!("  {}", step_line(step))));
+    if let Some(total) = plan.total_ms.filter(|_| !plan.steps.is_empty()) {
+        let bake = human_duration(Duration::from_millis(plan.bake_ms));
+        term.result(&format!("  100 % after about {}, then {bake} with the old version kept warm", ms(total)));
+    }
+    plan.notes.iter().for_each(|note| term.result(&format!("  {} {note}", term.paint_result(Tone::Warn, "!"))));
+}
+
+fn step_line(step: &PlanStep) -> String {
+    let weight = format!("{} %", (step.weight_ratio * 10_000.0).round() / 100.0);
+    let expected = step.expected_ms.map_or_else(|| "not foreseeable".to_owned(), |span| format!("about {}", ms(span)));
+    let needs = match (&step.slowest_gate, step.needs_requests) {
+        (Some(gate), Some(needs)) => {
+            format!(": {gate} needs ≈ {needs} canary requests at {:.1}/s", step.canary_requests_per_second)
+        }
+        (Some(gate), None) => format!(": {gate} cannot pass"),
+        (None, _) => String::new(),
+    };
+    let pause = if step.pause { ", then waits for a person" } else { "" };
+    format!("{weight:>6}  {expected}{needs}{pause}")
+}
+
+fn ms(span: u64) -> String {
+    human_duration(Duration::from_millis(span))
+}

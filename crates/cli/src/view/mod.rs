@@ -1,0 +1,5 @@
+//! What a person sees: the story's lines and the live box.
+
+pub(crate) mod frame;
+pub(crate) mod screen;
+pub(crate) mod story;

@@ -1,0 +1,565 @@
+//! Every key of the file: its form, range, default and meaning. The reader refuses what is not here, takes its
+//! defaults from here, and the schema is printed from here.
+
+/// The keys of one table. Several groups, since the top level shares the keys of a service.
+pub(crate) struct Table {
+    pub(crate) groups: &'static [&'static [Key]],
+}
+
+impl Table {
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &'static Key> {
+        self.groups.iter().copied().flatten()
+    }
+    pub(crate) fn key(&self, name: &str) -> Option<&'static Key> {
+        self.keys().find(|key| key.name == name)
+    }
+}
+
+pub(crate) struct Key {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) given: Given,
+    pub(crate) doc: &'static str,
+}
+
+/// What holds when the key is not in the file.
+#[derive(Clone, Copy)]
+pub(crate) enum Given {
+    Required,
+    /// Required by the form of the file, which the reader checks itself.
+    ByForm,
+    /// Absent means what the documentation says.
+    Optional,
+    /// A TOML value.
+    Default(&'static str),
+}
+
+/// The form of a value.
+pub(crate) enum Kind {
+    ServiceName,
+    /// A name for one content.
+    Version,
+    /// A path below the folder of the file.
+    File,
+    Files,
+    /// The path of an HTTP request.
+    UrlPath,
+    /// The name of a cookie or header.
+    Token,
+    /// Text that is split into words, or the words.
+    Command,
+    Address,
+    /// Milliseconds, both inclusive.
+    Duration {
+        least: u64,
+        most: u64,
+    },
+    /// A share such as `"1%"`; percent, both inclusive.
+    Share {
+        least: f64,
+        most: f64,
+    },
+    /// A relative margin such as `"+10%"`.
+    Growth,
+    /// A margin in percentage points such as `"+0.5pp"`.
+    Points,
+    /// Bytes, both inclusive.
+    Size {
+        least: u64,
+        most: u64,
+    },
+    Integer {
+        least: u64,
+        most: u64,
+    },
+    /// A share of the traffic: a number of percent.
+    Weight,
+    Flag,
+    /// A flag that can only be set.
+    Yes,
+    Choice(&'static [&'static str]),
+    Env,
+    Steps,
+    Table(&'static Table),
+    Services,
+}
+
+impl Kind {
+    /// The least and the most of a whole number, duration (ms) or size (bytes).
+    pub(crate) fn bounds(&self) -> (u64, u64) {
+        if let Self::Duration { least, most } | Self::Size { least, most } | Self::Integer { least, most } =
+            *self
+        {
+            (least, most)
+        } else {
+            (0, u64::MAX)
+        }
+    }
+    pub(crate) fn percent_bounds(&self) -> (f64, f64) {
+        if let Self::Share { least, most } = *self { (least, most) } else { (0.0, 100.0) }
+    }
+    pub(crate) fn choices(&self) -> &'static [&'static str] {
+        if let Self::Choice(words) = *self { words } else { &[] }
+    }
+}
+
+const SECOND: u64 = 1_000;
+const MINUTE: u64 = 60 * SECOND;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+const MEBI: u64 = 1 << 20;
+
+const fn key(name: &'static str, kind: Kind, given: Given, doc: &'static str) -> Key {
+    Key { name, kind, given, doc }
+}
+const fn duration(least: u64, most: u64) -> Kind {
+    Kind::Duration { least, most }
+}
+
+use Given::{ByForm, Default, Optional, Required};
+
+pub(crate) static ROOT: Table = Table { groups: &[PROJECT, SERVICE_KEYS] };
+pub(crate) static SERVICE: Table = Table { groups: &[SERVICE_KEYS] };
+
+const PROJECT: &[Key] = &[
+    key(
+        "service",
+        Kind::ServiceName,
+        ByForm,
+        "The service's name: 1 to 63 of a-z, 0-9 and `-`, starting with a letter. For a file with one service.",
+    ),
+    key(
+        "services",
+        Kind::Services,
+        Optional,
+        "Several services: one `[services.NAME]` table each, with the keys of a service.",
+    ),
+    key(
+        "api",
+        Kind::Address,
+        Default("\"127.0.0.1:7171\""),
+        "Where the control API and the pages listen. Loopback only.",
+    ),
+];
+
+const SERVICE_KEYS: &[Key] = &[
+    key(
+        "run",
+        Kind::Command,
+        Required,
+        "The command that starts one instance, as text or as a list of words; no shell is involved. It gets PORT \
+         and serves HTTP there; `${PORT}` is replaced in its words.",
+    ),
+    key(
+        "listen",
+        Kind::Address,
+        Required,
+        "The address users call. \":8080\" is every IPv4 address of the machine (0.0.0.0:8080).",
+    ),
+    key(
+        "version",
+        Kind::Version,
+        Optional,
+        "What people call this version. Left out: v1, v2, … in the order of deploys.",
+    ),
+    key("id", Kind::Version, Optional, "An identity of the content that replaces the hash of the files."),
+    key(
+        "files",
+        Kind::Files,
+        Default("[]"),
+        "Files, folders and `*` patterns, relative to this file, whose content is part of the version.",
+    ),
+    key("replicas", Kind::Integer { least: 1, most: 1_000 }, Default("1"), "The full number of instances."),
+    key(
+        "upstream",
+        Kind::Choice(&["http1", "h2c"]),
+        Default("\"http1\""),
+        "What the instances speak: HTTP/1.1, or HTTP/2 without TLS.",
+    ),
+    key(
+        "env",
+        Kind::Env,
+        Default("{}"),
+        "Environment of the instances; part of the version. PORT is set by Staunch.",
+    ),
+    key("tls", Kind::Table(&TLS), Optional, "Serve HTTPS (HTTP/1.1 and HTTP/2). Left out: plain HTTP."),
+    key(
+        "health",
+        Kind::Table(&HEALTH),
+        Optional,
+        "When an instance is ready, and when it is alive. Left out: ready when its port accepts connections.",
+    ),
+    key("stop", Kind::Table(&STOP), Optional, "How an instance is stopped."),
+    key(
+        "canary",
+        Kind::Table(&CANARY),
+        Optional,
+        "The path of a new version from its first request to all of them.",
+    ),
+    key(
+        "gates",
+        Kind::Table(&GATES),
+        Optional,
+        "Questions asked at every step; only their \"pass\" opens the next one. Left out: error-rate with \
+         max-vs-stable = \"+1pp\".",
+    ),
+    key(
+        "triggers",
+        Kind::Table(&TRIGGERS),
+        Optional,
+        "What ends a rollout at once, at any time until the bake is over.",
+    ),
+    key("evidence", Kind::Table(&EVIDENCE), Optional, "How sure the gates must be."),
+    key("edge", Kind::Table(&EDGE), Optional, "How the proxy treats requests to this service."),
+];
+
+pub(crate) static TLS: Table = Table {
+    groups: &[&[
+        key("cert", Kind::File, Required, "The certificate chain, a PEM file."),
+        key("key", Kind::File, Required, "The private key, a PEM file."),
+    ]],
+};
+
+const PROBE_KEYS: &[Key] = &[
+    key(
+        "path",
+        Kind::UrlPath,
+        Optional,
+        "Ask GET on this path of the instance; 200 to 399 is healthy. Excludes `tcp` and `command`.",
+    ),
+    key(
+        "tcp",
+        Kind::Yes,
+        Optional,
+        "Healthy when the port accepts a connection; the default. Excludes `path` and `command`.",
+    ),
+    key(
+        "command",
+        Kind::Command,
+        Optional,
+        "Run this with PORT set; exit status 0 is healthy. Excludes `path` and `tcp`.",
+    ),
+    key("interval", duration(50, HOUR), Default("\"500ms\""), "From one check to the next."),
+    key(
+        "timeout",
+        duration(10, 5 * MINUTE),
+        Default("\"1s\""),
+        "A check without an answer for this long has failed.",
+    ),
+    key(
+        "rise",
+        Kind::Integer { least: 1, most: 100 },
+        Default("1"),
+        "Successes in a row until it counts as healthy.",
+    ),
+    key(
+        "fall",
+        Kind::Integer { least: 1, most: 100 },
+        Default("3"),
+        "Failures in a row until it counts as unhealthy.",
+    ),
+];
+
+pub(crate) static HEALTH: Table = Table {
+    groups: &[
+        PROBE_KEYS,
+        &[
+            key(
+                "start-timeout",
+                duration(100, DAY),
+                Default("\"60s\""),
+                "From the start of an instance to its first healthy answer, at most.",
+            ),
+            key(
+                "live",
+                Kind::Table(&LIVE),
+                Optional,
+                "A check whose failure restarts the instance; the same keys, by default the same target. Left out: \
+                 only the end of the process tells.",
+            ),
+        ],
+    ],
+};
+pub(crate) static LIVE: Table = Table { groups: &[PROBE_KEYS] };
+
+pub(crate) static STOP: Table = Table {
+    groups: &[&[
+        key("grace", duration(0, HOUR), Default("\"10s\""), "From SIGTERM to SIGKILL."),
+        key(
+            "drain",
+            duration(0, DAY),
+            Default("\"30s\""),
+            "How long requests in flight may take before an instance is asked to stop.",
+        ),
+    ]],
+};
+
+pub(crate) static CANARY: Table = Table {
+    groups: &[&[
+        key(
+            "steps",
+            Kind::Steps,
+            Default("[5, 25, 50, 100]"),
+            "Rising shares of the traffic in percent, each a number or a table { weight, hold, pause }. A last 100 \
+             stands for the promotion and may be left out.",
+        ),
+        key(
+            "hold",
+            duration(0, 30 * DAY),
+            Default("\"5s\""),
+            "The least time at a step, whatever the evidence says.",
+        ),
+        key(
+            "bake",
+            duration(0, 30 * DAY),
+            Default("\"30s\""),
+            "How long the old version stays at full capacity after the promotion.",
+        ),
+        key(
+            "prepare-deadline",
+            duration(SECOND, 30 * DAY),
+            Default("\"2m\""),
+            "From the first start of the new version to its being ready, at most.",
+        ),
+        key(
+            "step-deadline",
+            duration(SECOND, 30 * DAY),
+            Default("\"1h\""),
+            "From entering a step to passing it, at most; then the release is taken back.",
+        ),
+        key(
+            "pause-deadline",
+            duration(SECOND, 30 * DAY),
+            Default("\"24h\""),
+            "How long a pause may last; then the release is taken back.",
+        ),
+    ]],
+};
+
+pub(crate) static STEP: Table = Table {
+    groups: &[&[
+        key("weight", Kind::Weight, Required, "The share of the traffic in percent."),
+        key(
+            "hold",
+            duration(0, 30 * DAY),
+            Optional,
+            "The least time at this step. Left out: `hold` of [canary].",
+        ),
+        key("pause", Kind::Flag, Default("false"), "Stop here until a person promotes."),
+    ]],
+};
+
+const NO_DATA: Key = key(
+    "no-data",
+    Kind::Choice(&["hold", "abort", "continue"]),
+    Default("\"hold\""),
+    "What silence means: wait for traffic, take the release back, or go on.",
+);
+
+pub(crate) static GATES: Table = Table {
+    groups: &[&[
+        key(
+            "error-rate",
+            Kind::Table(&ERROR_GATE),
+            Optional,
+            "The share of requests that fail: 5xx, refused, timed out or reset.",
+        ),
+        key(
+            "latency-p50",
+            Kind::Table(&LATENCY_GATE),
+            Optional,
+            "The time within which half of the requests are answered.",
+        ),
+        key(
+            "latency-p95",
+            Kind::Table(&LATENCY_GATE),
+            Optional,
+            "The time within which 95 % of the requests are answered.",
+        ),
+        key(
+            "latency-p99",
+            Kind::Table(&LATENCY_GATE),
+            Optional,
+            "The time within which 99 % of the requests are answered.",
+        ),
+    ]],
+};
+
+pub(crate) static ERROR_GATE: Table = Table {
+    groups: &[&[
+        key("max", Kind::Share { least: 0.0, most: 99.9 }, Optional, "At most this share of requests fails."),
+        key(
+            "max-vs-stable",
+            Kind::Points,
+            Optional,
+            "At most this many percentage points above the running version's error rate.",
+        ),
+        NO_DATA,
+    ]],
+};
+
+pub(crate) static LATENCY_GATE: Table = Table {
+    groups: &[&[
+        key("max", duration(1, HOUR), Optional, "At most this long."),
+        key(
+            "max-vs-stable",
+            Kind::Growth,
+            Optional,
+            "At most this much slower than the running version; \"+10%\" is a good start.",
+        ),
+        NO_DATA,
+    ]],
+};
+
+pub(crate) static TRIGGERS: Table = Table {
+    groups: &[&[
+        key(
+            "crash-exits",
+            Kind::Integer { least: 1, most: 1_000 },
+            Default("3"),
+            "Exits of the new version's instances within `crash-window` that make a crash loop.",
+        ),
+        key(
+            "crash-window",
+            duration(SECOND, DAY),
+            Default("\"60s\""),
+            "The time in which the exits are counted.",
+        ),
+        key(
+            "unready-for",
+            duration(100, DAY),
+            Default("\"10s\""),
+            "How long the new version may have fewer ready instances than its share needs.",
+        ),
+        key(
+            "memory",
+            Kind::Size { least: MEBI, most: 1 << 50 },
+            Optional,
+            "Resident memory of one instance of the new version, at most. Left out: unlimited.",
+        ),
+        key(
+            "catastrophic",
+            Kind::Share { least: 0.1, most: 100.0 },
+            Default("\"20%\""),
+            "Share of requests failing, during warm-up too, at which the release is plainly broken.",
+        ),
+    ]],
+};
+
+pub(crate) static EVIDENCE: Table = Table {
+    groups: &[&[
+        key(
+            "false-rollback",
+            Kind::Share { least: 0.000_1, most: 50.0 },
+            Default("\"1%\""),
+            "The chance that a version no worse than allowed is rolled back, over the whole rollout.",
+        ),
+        key(
+            "false-promotion",
+            Kind::Share { least: 0.000_1, most: 50.0 },
+            Default("\"5%\""),
+            "The chance that a version worse than the margin passes a gate.",
+        ),
+        key(
+            "warm-up",
+            duration(0, DAY),
+            Default("\"30s\""),
+            "Requests of an instance younger than this are left out of comparisons …",
+        ),
+        key(
+            "warm-up-requests",
+            Kind::Integer { least: 0, most: 1_000_000_000 },
+            Default("300"),
+            "… unless it has answered this many.",
+        ),
+    ]],
+};
+
+pub(crate) static EDGE: Table = Table {
+    groups: &[&[
+        key(
+            "sticky",
+            Kind::Table(&STICKY),
+            Optional,
+            "What keeps a user on one side of the split. Left out: each request is split on its own.",
+        ),
+        key(
+            "lease",
+            duration(500, 5 * MINUTE),
+            Default("\"3s\""),
+            "How long a canary's share holds without renewal; then the proxy goes back to stable by itself.",
+        ),
+        key(
+            "shield",
+            Kind::Flag,
+            Default("true"),
+            "Answer GET and HEAD that fail on the canary from stable.",
+        ),
+        key(
+            "shield-after",
+            duration(10, HOUR),
+            Default("\"3s\""),
+            "An attempt without response headers for this long counts as failed, and is shielded on the canary.",
+        ),
+        key(
+            "max-header",
+            Kind::Size { least: 1 << 10, most: MEBI },
+            Default("\"64KiB\""),
+            "The largest request head.",
+        ),
+        key(
+            "max-body",
+            Kind::Size { least: 1, most: 1 << 50 },
+            Optional,
+            "The largest request body. Left out: unlimited.",
+        ),
+        key(
+            "max-connections",
+            Kind::Integer { least: 1, most: 1_000_000 },
+            Default("10000"),
+            "Open client connections; further ones wait.",
+        ),
+        key(
+            "header-timeout",
+            duration(100, HOUR),
+            Default("\"10s\""),
+            "How long a client may take to send a request's head.",
+        ),
+        key(
+            "response-timeout",
+            duration(100, DAY),
+            Default("\"60s\""),
+            "From the end of the request to the response's head.",
+        ),
+        key(
+            "idle-timeout",
+            duration(SECOND, DAY),
+            Default("\"75s\""),
+            "An idle client connection is closed after this.",
+        ),
+        key(
+            "connect-timeout",
+            duration(10, MINUTE),
+            Default("\"1s\""),
+            "How long connecting to an instance may take.",
+        ),
+    ]],
+};
+
+pub(crate) static STICKY: Table = Table {
+    groups: &[&[
+        key(
+            "cookie",
+            Kind::Token,
+            Optional,
+            "A cookie of this name, set by the proxy. Excludes `header` and `address`.",
+        ),
+        key(
+            "header",
+            Kind::Token,
+            Optional,
+            "The value of this request header. Excludes `cookie` and `address`.",
+        ),
+        key("address", Kind::Yes, Optional, "The client's address. Excludes `cookie` and `header`."),
+    ]],
+};

@@ -1,0 +1,155 @@
+//! The first form of the file: `service`, `run`, `listen` at the top, or `[services.NAME]` tables.
+
+mod canary;
+mod checks;
+mod edge;
+mod gates;
+mod health;
+pub(crate) mod keys;
+mod service;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::ops::Range;
+
+use staunch_model::{ServiceName, ServiceSpec};
+use toml::de::DeTable;
+
+use crate::codes::Code;
+use crate::reader::{Origin, Reader, Section};
+use crate::v1::keys::{ROOT, SERVICE};
+use crate::v1::service::Described;
+use crate::{Diagnostic, Diagnostics, scalar, syntax};
+
+/// The file, every default resolved.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Project {
+    /// In the order of their names; at least one.
+    pub services: Vec<ServiceSpec>,
+    /// Where the control API listens; a loopback address.
+    pub api: SocketAddr,
+    /// Where each value came from, by its path in the file: `canary.bake`, `services.web.canary.bake`. Steps are
+    /// one value.
+    pub origins: BTreeMap<String, Origin>,
+}
+
+/// An accepted file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parsed {
+    pub project: Project,
+    /// What is probably not meant; never errors.
+    pub warnings: Diagnostics,
+}
+
+/// Reads the text of a `staunch.toml`.
+///
+/// # Errors
+/// Every finding of the file at once, in the order of the text, when at least one of them is an error.
+pub fn parse(text: &str) -> Result<Parsed, Diagnostics> {
+    let (root, syntax_errors) = syntax::tree(text);
+    let mut reader = Reader::new(text);
+    if root.is_empty() && syntax_errors.is_empty() {
+        let empty = Diagnostic::error(Code::EmptyFile, "the file describes no service", 0..0);
+        return Err(Diagnostics::sorted(vec![empty]));
+    }
+    let (services, api) = project(&mut reader, &root);
+    let Reader { findings, origins, .. } = reader;
+    let findings = Diagnostics::sorted(beside_syntax(text, syntax_errors, findings));
+    if findings.has_errors() {
+        return Err(findings);
+    }
+    Ok(Parsed { project: Project { services, api, origins }, warnings: findings })
+}
+
+/// Where the text is broken, what was read around the break misleads: further findings on those lines, and findings
+/// that something is missing, are left for the next run.
+fn beside_syntax(text: &str, syntax: Vec<Diagnostic>, findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    if syntax.is_empty() {
+        return findings;
+    }
+    let absence = [Code::MissingKey, Code::GateWithoutLimit, Code::NoGates].map(Code::name);
+    let ends: Vec<usize> = text.match_indices('\n').map(|(at, _)| at).collect();
+    let line = |one: &Diagnostic| {
+        one.labels.first().map(|label| ends.partition_point(|&end| end < label.span.start))
+    };
+    let mut broken = BTreeSet::new();
+    let mut kept: Vec<Diagnostic> = syntax.into_iter().filter(|one| broken.insert(line(one))).collect();
+    let credible = |one: &Diagnostic| !absence.contains(&one.code) && !broken.contains(&line(one));
+    kept.extend(findings.into_iter().filter(credible));
+    kept
+}
+
+fn project<'a>(reader: &mut Reader<'_>, entries: &'a DeTable<'a>) -> (Vec<ServiceSpec>, SocketAddr) {
+    let root = reader.refuse_unknown(Section::new(&ROOT, entries, 0..0, String::new()));
+    let api = reader.value(&root, "api", scalar::address);
+    let described = match root.find("services") {
+        Some(_) => several(reader, &root),
+        None => single(reader, &root).into_iter().collect(),
+    };
+    checks::addresses(reader, api, root.value_span("api").as_ref(), &described);
+    (described.into_iter().map(|one| one.spec).collect(), api)
+}
+
+fn single(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<Described> {
+    for name in ["service", "run", "listen"] {
+        if root.find(name).is_none() {
+            reader.missing(root, name);
+        }
+    }
+    let name = reader.get(root, "service", scalar::service_name);
+    service::describe(reader, root, name)
+}
+
+fn several(reader: &mut Reader<'_>, root: &Section<'_>) -> Vec<Described> {
+    refuse_mixed(reader, root);
+    let Some(services) = root.find("services") else { return Vec::new() };
+    reader.note_origin(root, root.key("services"));
+    let Some(tables) = services.get_ref().as_table() else {
+        let flaw = scalar::Flaw::wrong_type(root.key("services"), "tables", services.get_ref());
+        reader.flawed(services, flaw.help("write one [services.NAME] table for each service"));
+        return Vec::new();
+    };
+    if tables.is_empty() {
+        let finding = Diagnostic::error(Code::MissingKey, "`services` has no service", services.span());
+        reader.report(finding.help("add a [services.NAME] table"));
+    }
+    let mut described = Vec::new();
+    for (name, value) in tables {
+        described.extend(named(reader, name.get_ref(), name.span(), value));
+    }
+    described
+}
+
+fn named<'a>(
+    reader: &mut Reader<'_>,
+    name: &str,
+    name_span: Range<usize>,
+    value: &'a syntax::Value<'a>,
+) -> Option<Described> {
+    let parsed: Option<ServiceName> = scalar::name_of(name)
+        .map_err(|flaw| reader.report(Diagnostic::error(flaw.code, flaw.message, name_span.clone())))
+        .ok();
+    let Some(entries) = value.get_ref().as_table() else {
+        let found = scalar::type_name(value.get_ref());
+        let message = format!("`{name}` in [services] takes the table of a service, this is {found}");
+        reader.report(
+            Diagnostic::error(Code::WrongType, message, value.span())
+                .help(format!("write [services.{name}]")),
+        );
+        return None;
+    };
+    let section = reader.open(Section::new(&SERVICE, entries, value.span(), format!("services.{name}")));
+    service::describe(reader, &section, parsed)
+}
+
+/// Top-level keys of a service beside `[services.NAME]` tables: whose would they be?
+fn refuse_mixed(reader: &mut Reader<'_>, root: &Section<'_>) {
+    let own = std::iter::once("service").chain(SERVICE.keys().map(|key| key.name));
+    let places: Vec<_> = own.filter_map(|name| Some((name, root.key_span(name)?))).collect();
+    for (name, place) in places {
+        let message = format!("`{name}` stands at the top level of a file with several services");
+        let services = root.key_span("services").unwrap_or(0..0);
+        let finding = Diagnostic::error(Code::MixedForms, message, place).here("whose is this?");
+        reader.report(finding.and(services, "several services begin here"));
+    }
+}

@@ -1,0 +1,133 @@
+//! The keys of one service.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use staunch_model::{EvidenceSpec, ServiceName, ServiceSpec, StopSpec, TlsSpec, TriggerSpec, Upstream};
+
+use crate::codes::Code;
+use crate::command::bare_variable;
+use crate::reader::{Reader, Section};
+use crate::v1::{canary, checks, edge, gates, health};
+use crate::{Diagnostic, scalar};
+
+/// A service and the place of its address, for the comparison with the others.
+pub(crate) struct Described {
+    pub(crate) spec: ServiceSpec,
+    pub(crate) listen_span: Range<usize>,
+}
+
+/// Reads all of a service, so that all findings are noted; `None` when something without a default is missing.
+pub(crate) fn describe(
+    reader: &mut Reader<'_>,
+    section: &Section<'_>,
+    name: Option<ServiceName>,
+) -> Option<Described> {
+    let listen = reader.get(section, "listen", scalar::address);
+    let command = command(reader, section, "run");
+    let version = reader.get(section, "version", scalar::version);
+    let id = reader.get(section, "id", scalar::version);
+    let files = reader.list(section, "files", scalar::inside);
+    let replicas = small(reader, section, "replicas");
+    let upstream = upstream(reader, section);
+    let env = reader.env(section, "env");
+    let tls = tls(reader, section);
+    let health = health::read(reader, section);
+    let stop = stop(reader, section);
+    let canary = canary::read(reader, section);
+    let gates = gates::read(reader, section);
+    let triggers = triggers(reader, section);
+    let evidence = evidence(reader, section);
+    let edge = edge::read(reader, section);
+    let spec = ServiceSpec {
+        name: name?,
+        listen: listen?,
+        tls,
+        command: command?,
+        version,
+        id,
+        files,
+        env,
+        replicas,
+        upstream,
+        health,
+        stop,
+        edge,
+        canary,
+        gates,
+        triggers,
+        evidence,
+    };
+    checks::within(reader, section, &spec);
+    Some(Described {
+        spec,
+        listen_span: section.value_span("listen").unwrap_or_else(|| section.span.clone()),
+    })
+}
+
+/// A command; a variable that nothing will replace is pointed out.
+pub(crate) fn command(reader: &mut Reader<'_>, section: &Section<'_>, name: &str) -> Option<Vec<String>> {
+    let words = reader.get(section, name, scalar::words)?;
+    if let Some((variable, span)) = bare_outside_shell(&words).zip(section.value_span(name)) {
+        let message = format!("`{variable}` is not replaced");
+        let braces = variable.replacen('$', "${", 1) + "}";
+        reader.report(
+            Diagnostic::warning(Code::CommandVariable, message, span).help(format!("write {braces}")),
+        );
+    }
+    Some(words)
+}
+
+/// The words after a shell's `-c` are the shell's own business.
+fn bare_outside_shell(words: &[String]) -> Option<&str> {
+    words.iter().take_while(|word| *word != "-c").find_map(|word| bare_variable(word))
+}
+
+/// A count whose range in the key table fits 32 bits.
+pub(crate) fn small(reader: &mut Reader<'_>, section: &Section<'_>, name: &str) -> u32 {
+    u32::try_from(reader.value(section, name, scalar::integer)).unwrap_or(u32::MAX)
+}
+
+pub(crate) fn span(reader: &mut Reader<'_>, section: &Section<'_>, name: &str) -> Duration {
+    reader.value(section, name, scalar::duration)
+}
+
+fn upstream(reader: &mut Reader<'_>, section: &Section<'_>) -> Upstream {
+    match reader.value(section, "upstream", scalar::choice) {
+        "h2c" => Upstream::H2c,
+        _ => Upstream::Http1,
+    }
+}
+
+fn tls(reader: &mut Reader<'_>, service: &Section<'_>) -> Option<TlsSpec> {
+    let section = reader.section(service, "tls");
+    let cert = reader.get(&section, "cert", scalar::file);
+    let key = reader.get(&section, "key", scalar::file);
+    Some(TlsSpec { cert: cert?, key: key? })
+}
+
+fn stop(reader: &mut Reader<'_>, service: &Section<'_>) -> StopSpec {
+    let section = reader.section(service, "stop");
+    StopSpec { grace: span(reader, &section, "grace"), drain: span(reader, &section, "drain") }
+}
+
+fn triggers(reader: &mut Reader<'_>, service: &Section<'_>) -> TriggerSpec {
+    let section = reader.section(service, "triggers");
+    TriggerSpec {
+        crash_exits: small(reader, &section, "crash-exits"),
+        crash_window: span(reader, &section, "crash-window"),
+        unready_for: span(reader, &section, "unready-for"),
+        memory_bytes: reader.get(&section, "memory", scalar::size),
+        catastrophic: reader.value(&section, "catastrophic", scalar::share),
+    }
+}
+
+fn evidence(reader: &mut Reader<'_>, service: &Section<'_>) -> EvidenceSpec {
+    let section = reader.section(service, "evidence");
+    EvidenceSpec {
+        false_rollback: reader.value(&section, "false-rollback", scalar::share),
+        false_promotion: reader.value(&section, "false-promotion", scalar::share),
+        warm_up: span(reader, &section, "warm-up"),
+        warm_up_requests: reader.value(&section, "warm-up-requests", scalar::integer),
+    }
+}

@@ -1,0 +1,229 @@
+//! How everyone else talks to the loop.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use staunch_model::{InstanceId, Revision, RolloutId, ServiceName, ServiceSpec};
+use staunch_ports::{Clock, Entry, Journal, JournalError, Platform, RolloutRow};
+use staunch_rollout::{Command, Event, Recorded, Report};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+use crate::order::{Admission, Instruction, Order};
+use crate::{Expect, PlanView, ServiceView, plan};
+
+/// Reads the configuration anew: commands come from there and from nowhere else.
+pub type SpecSource = Arc<dyn Fn() -> Result<Vec<ServiceSpec>, String> + Send + Sync>;
+
+/// The answer to a deploy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "result")]
+pub enum Deployed {
+    Started { rollout: u64, from: Option<String>, to: String },
+    /// The content is what runs: nothing to do.
+    Unchanged { revision: String },
+    /// A rollout to this very content is under way.
+    AlreadyRunning { rollout: u64, to: String },
+}
+
+/// Why an order was not carried out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    #[error("there is no service `{0}`; `staunch status` lists them")]
+    UnknownService(String),
+    #[error("{service} has no revision `{name}`; known: {known}")]
+    UnknownRevision { service: String, name: String, known: String },
+    #[error("{service}: {message}")]
+    Conflict { service: String, message: String, allowed: Vec<String> },
+    #[error("{0}")]
+    Config(String),
+    #[error("{0}")]
+    Platform(String),
+    #[error("the journal refuses: {0}")]
+    Journal(String),
+    #[error("control is stopping")]
+    Stopping,
+}
+
+/// All services, shared; a new value after each turn.
+pub type Views = Arc<BTreeMap<ServiceName, Arc<ServiceView>>>;
+
+#[derive(Clone)]
+pub struct Handle {
+    pub(crate) orders: mpsc::Sender<Order>,
+    pub(crate) views: watch::Receiver<Views>,
+    pub(crate) entries: broadcast::Sender<Arc<Entry>>,
+    pub(crate) reader: Arc<Mutex<Box<dyn Journal>>>,
+    pub(crate) platform: Arc<dyn Platform>,
+    pub(crate) specs: SpecSource,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// How long `deploy --replace` waits for the present rollout to be back.
+const REPLACE_PATIENCE: Duration = Duration::from_secs(60);
+
+impl Handle {
+    /// All services as of the last turn.
+    pub fn views(&self) -> Views {
+        self.views.borrow().clone()
+    }
+
+    pub fn view(&self, service: &ServiceName) -> Option<Arc<ServiceView>> {
+        self.views.borrow().get(service).cloned()
+    }
+
+    /// Resolves after the next change of any view.
+    pub fn watch(&self) -> watch::Receiver<Views> {
+        self.views.clone()
+    }
+
+    /// New journal entries as they are recorded. A slow reader is told how many it missed and reads them with
+    /// [`Self::entries_after`]; it never slows the loop.
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<Entry>> {
+        self.entries.subscribe()
+    }
+
+    pub fn entries_after(&self, after: u64, limit: usize) -> Result<Vec<Entry>, JournalError> {
+        self.reader().read(after, limit)
+    }
+
+    pub fn rollouts(&self, service: Option<&ServiceName>, limit: usize) -> Result<Vec<RolloutRow>, JournalError> {
+        self.reader().rollouts(service, limit)
+    }
+
+    pub fn verify(&self) -> Result<u64, JournalError> {
+        self.reader().verify()
+    }
+
+    pub fn report(&self, rollout: RolloutId) -> Result<Option<Report>, JournalError> {
+        let recorded: Vec<Recorded> = self
+            .reader()
+            .of_rollout(rollout)?
+            .into_iter()
+            .filter_map(|entry| {
+                let event: Event = serde_json::from_value(entry.body).ok()?;
+                Some((entry.at, entry.actor.to_string(), event))
+            })
+            .collect();
+        Ok(Report::build(&recorded))
+    }
+
+    pub fn logs(&self, instance: &InstanceId, lines: usize) -> Vec<String> {
+        self.platform.logs(instance, lines)
+    }
+
+    /// The service as the file describes it now.
+    pub fn spec(&self, service: &ServiceName) -> Result<ServiceSpec, Refused> {
+        let specs = (self.specs)().map_err(Refused::Config)?;
+        let found = specs.into_iter().find(|spec| &spec.name == service);
+        found.ok_or_else(|| Refused::UnknownService(service.to_string()))
+    }
+
+    /// Reads the file, makes its content a revision and starts a rollout to it.
+    pub async fn deploy(
+        &self,
+        service: &ServiceName,
+        by: &str,
+        reason: Option<String>,
+        replace: bool,
+    ) -> Result<Deployed, Refused> {
+        let spec = self.spec(service)?;
+        let revision = self.prepare(&spec).await?;
+        let by = by.to_owned();
+        if replace {
+            self.make_room(service, &revision.digest, &by).await?;
+        }
+        let admission = Admission { spec, revision, by, reason };
+        self.ask(|reply| Order::Admit(Box::new(admission), reply)).await
+    }
+
+    /// Makes the file's content a revision, without starting anything.
+    async fn prepare(&self, spec: &ServiceSpec) -> Result<Revision, Refused> {
+        let (platform, now) = (self.platform.clone(), self.clock.now());
+        let spec = spec.clone();
+        let label = spec.version.clone().unwrap_or_default();
+        tokio::task::spawn_blocking(move || platform.prepare(&spec, &label, now))
+            .await
+            .map_err(|error| Refused::Platform(error.to_string()))?
+            .map_err(|error| Refused::Platform(error.to_string()))
+    }
+
+    /// What a deploy would do now.
+    pub async fn plan(&self, service: &ServiceName) -> Result<PlanView, Refused> {
+        let spec = self.spec(service)?;
+        let mut revision = self.prepare(&spec).await?;
+        let state = service.clone();
+        let state = self.ask(|reply| Order::Tell { service: state, reply }).await?;
+        revision.label = spec.version.clone().unwrap_or_else(|| state.label_for(&revision.digest));
+        let view = self.view(service).ok_or_else(|| Refused::UnknownService(service.to_string()))?;
+        Ok(plan::plan(&spec, &revision, state.stable.as_ref(), &view))
+    }
+
+    /// Takes a running rollout to other content back, and waits until it is.
+    async fn make_room(
+        &self,
+        service: &ServiceName,
+        digest: &staunch_model::RevisionDigest,
+        by: &str,
+    ) -> Result<(), Refused> {
+        let running = |view: &Arc<ServiceView>| view.rollout.as_ref().filter(|r| r.active).cloned();
+        let Some(present) = self.view(service).as_ref().and_then(running) else { return Ok(()) };
+        if &present.digest == digest {
+            return Ok(());
+        }
+        self.command(service, Command::Abort, by, "replaced by a newer deploy", Expect::default()).await?;
+        let mut views = self.watch();
+        let gone = views.wait_for(|views| views.get(service).and_then(running).is_none());
+        tokio::time::timeout(REPLACE_PATIENCE, gone).await.map_or_else(
+            |_| Err(Refused::Conflict {
+                service: service.to_string(),
+                message: format!("rollout {} did not go back within a minute", present.id),
+                allowed: vec![],
+            }),
+            |seen| seen.map(|_| ()).map_err(|_| Refused::Stopping),
+        )
+    }
+
+    /// The number of the rollout it was said to.
+    pub async fn command(
+        &self,
+        service: &ServiceName,
+        command: Command,
+        by: &str,
+        reason: &str,
+        expect: Expect,
+    ) -> Result<u64, Refused> {
+        let instruction = Instruction {
+            service: service.clone(),
+            command,
+            by: by.to_owned(),
+            reason: reason.to_owned(),
+            expect,
+        };
+        self.ask(|reply| Order::Command(instruction, reply)).await
+    }
+
+    /// Back to the revision before, or to a named one.
+    pub async fn rollback(
+        &self,
+        service: &ServiceName,
+        to: Option<String>,
+        by: &str,
+        reason: &str,
+    ) -> Result<Deployed, Refused> {
+        let (service, by, reason) = (service.clone(), by.to_owned(), reason.to_owned());
+        self.ask(|reply| Order::Rollback { service, to, by, reason, reply }).await
+    }
+
+    async fn ask<T>(&self, order: impl FnOnce(oneshot::Sender<Result<T, Refused>>) -> Order) -> Result<T, Refused> {
+        let (reply, answer) = oneshot::channel();
+        self.orders.send(order(reply)).await.map_err(|_| Refused::Stopping)?;
+        answer.await.map_err(|_| Refused::Stopping)?
+    }
+
+    fn reader(&self) -> std::sync::MutexGuard<'_, Box<dyn Journal>> {
+        // A reader that panicked has left no half-done work behind.
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,40 @@
+//! What others ask of the loop.
+
+use serde::{Deserialize, Serialize};
+use staunch_model::{Revision, ServiceName, ServiceSpec};
+use staunch_rollout::{Command, Service};
+use tokio::sync::oneshot;
+
+use crate::handle::{Deployed, Refused};
+
+/// What the caller believes: the order is refused when the world has moved on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expect {
+    pub rollout: Option<u64>,
+    pub step: Option<usize>,
+}
+
+pub(crate) type Reply<T> = oneshot::Sender<Result<T, Refused>>;
+
+pub(crate) enum Order {
+    Admit(Box<Admission>, Reply<Deployed>),
+    Command(Instruction, Reply<u64>),
+    /// The service as history tells it.
+    Tell { service: ServiceName, reply: Reply<Service> },
+    Rollback { service: ServiceName, to: Option<String>, by: String, reason: String, reply: Reply<Deployed> },
+}
+
+pub(crate) struct Admission {
+    pub(crate) spec: ServiceSpec,
+    pub(crate) revision: Revision,
+    pub(crate) by: String,
+    pub(crate) reason: Option<String>,
+}
+
+pub(crate) struct Instruction {
+    pub(crate) service: ServiceName,
+    pub(crate) command: Command,
+    pub(crate) by: String,
+    pub(crate) reason: String,
+    pub(crate) expect: Expect,
+}

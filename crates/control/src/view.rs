@@ -1,0 +1,155 @@
+//! What the loop shows: one value per service, replaced whole after each turn.
+
+use serde::{Deserialize, Serialize};
+use staunch_analysis::Judgement;
+use staunch_model::{SplitGeneration, Timestamp, Weight};
+use staunch_rollout::{InstanceStatus, Phase, Waiting};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ServiceView {
+    pub name: String,
+    pub listen: String,
+    pub at: Timestamp,
+    pub stable: Option<String>,
+    pub stable_digest: Option<String>,
+    /// Labels one can go back to, latest first.
+    pub previous: Vec<String>,
+    pub replicas: u32,
+    pub ready: u32,
+    /// `healthy`, `degraded` (fewer ready instances than wanted), `down`, or `empty` (no revision yet).
+    pub health: String,
+    pub weight: Weight,
+    pub generation: SplitGeneration,
+    pub lapsed: bool,
+    pub instances: Vec<InstanceStatus>,
+    pub stable_rates: ArmRates,
+    pub canary_rates: ArmRates,
+    /// One point a second, oldest first, at most two minutes.
+    pub series: Vec<Point>,
+    /// The present rollout or the last one.
+    pub rollout: Option<RolloutView>,
+    /// What keeps the loop from recording, such as a full disk.
+    pub trouble: Option<String>,
+}
+
+/// The last ten seconds of one side.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct ArmRates {
+    pub per_second: f64,
+    pub error_ratio: Option<f64>,
+    pub p95_ms: Option<f64>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    pub at: Timestamp,
+    pub stable: u64,
+    pub stable_failed: u64,
+    pub stable_p95_ms: Option<f64>,
+    pub canary: u64,
+    pub canary_failed: u64,
+    pub canary_p95_ms: Option<f64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RolloutView {
+    pub id: u64,
+    pub kind: String,
+    pub active: bool,
+    pub phase: Phase,
+    pub from: Option<String>,
+    pub to: String,
+    pub digest: staunch_model::RevisionDigest,
+    /// Weights of the steps in percent, 100 last.
+    pub steps: Vec<f64>,
+    /// Index into `steps`; its length when all is done.
+    pub step: usize,
+    pub admitted: Timestamp,
+    pub entered: Timestamp,
+    pub ended: Option<Timestamp>,
+    pub by: String,
+    pub waiting: Option<Waiting>,
+    pub allowed: Vec<String>,
+    pub judgement: Option<Judgement>,
+    /// From the decision to go back until no edge sent anything to the new revision.
+    pub traffic_back_ms: Option<u64>,
+}
+
+use staunch_rollout::{Observed, Rollout, Service, Snapshot, allowed, waiting};
+
+use crate::book::kind_name;
+use crate::turn::Watch;
+
+pub(crate) fn show(
+    service: &Service,
+    watch: Option<&Watch>,
+    observed: &Observed,
+    trouble: Option<String>,
+    now: Timestamp,
+) -> ServiceView {
+    let (stable_rates, canary_rates) = watch.map(|watch| watch.live.rates(now)).unwrap_or_default();
+    let stable = service.stable.as_ref();
+    let ready = stable.map_or(0, |stable| observed.ready(&stable.digest));
+    let split = observed.split.as_ref();
+    ServiceView {
+        name: service.name.to_string(),
+        listen: watch.map(|watch| watch.spec.listen.to_string()).unwrap_or_default(),
+        at: now,
+        stable: stable.map(|stable| stable.label.clone()),
+        stable_digest: stable.map(|stable| stable.digest.to_string()),
+        previous: service.previous.iter().rev().map(|revision| revision.label.clone()).collect(),
+        replicas: service.replicas,
+        ready,
+        health: health(stable.is_some(), ready, service.replicas).to_owned(),
+        weight: split.map_or(Weight::ZERO, |split| split.wish.canary_weight()),
+        generation: service.wish.generation,
+        lapsed: split.is_some_and(|split| split.lapsed),
+        instances: observed.instances.clone(),
+        stable_rates,
+        canary_rates,
+        series: watch.map(|watch| watch.live.series()).unwrap_or_default(),
+        rollout: service.rollout.as_ref().map(|rollout| show_rollout(rollout, watch, observed, now)),
+        trouble,
+    }
+}
+
+fn health(exists: bool, ready: u32, wanted: u32) -> &'static str {
+    match (exists, ready) {
+        (false, _) => "empty",
+        (true, 0) => "down",
+        (true, ready) if ready < wanted => "degraded",
+        (true, _) => "healthy",
+    }
+}
+
+fn show_rollout(rollout: &Rollout, watch: Option<&Watch>, observed: &Observed, now: Timestamp) -> RolloutView {
+    let judgement = watch.and_then(|watch| watch.judgement.clone()).filter(|_| rollout.is_active() || rollout.ended.is_some());
+    let snapshot = Snapshot { now, observed, judgement: judgement.as_ref() };
+    let mut steps: Vec<_> = rollout.spec.canary.steps.iter().map(|step| step.weight.ratio() * 100.0).collect();
+    steps.push(100.0);
+    let step = match rollout.phase {
+        Phase::Pending | Phase::Preparing => 0,
+        Phase::Progressing { step, .. } => step,
+        Phase::Promoting | Phase::Baking { .. } => steps.len() - 1,
+        Phase::Succeeded | Phase::RollingBack { .. } | Phase::RolledBack { .. } | Phase::Rejected { .. } => steps.len(),
+    };
+    RolloutView {
+        id: rollout.spec.id.0,
+        kind: kind_name(rollout.spec.kind).to_owned(),
+        active: rollout.is_active(),
+        phase: rollout.phase.clone(),
+        from: rollout.spec.from.as_ref().map(|from| from.label.clone()),
+        to: rollout.spec.to.label.clone(),
+        digest: rollout.spec.to.digest.clone(),
+        steps,
+        step,
+        admitted: rollout.admitted,
+        entered: rollout.entered,
+        ended: rollout.ended,
+        by: rollout.by.clone(),
+        waiting: waiting(rollout, &snapshot),
+        allowed: allowed(rollout).iter().map(|command| command.name().to_owned()).collect(),
+        judgement,
+        traffic_back_ms: watch.and_then(|watch| watch.traffic_back_ms),
+    }
+}

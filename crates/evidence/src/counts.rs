@@ -1,0 +1,44 @@
+/// Attempts of one arm since the last look, and how many of them failed (or were slow, or whatever is counted).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Counts {
+    attempts: u64,
+    failures: u64,
+}
+
+impl Counts {
+    /// More failures than attempts cannot be: the surplus is dropped.
+    pub fn new(attempts: u64, failures: u64) -> Self {
+        Self { attempts, failures: failures.min(attempts) }
+    }
+    pub fn attempts(self) -> u64 {
+        self.attempts
+    }
+    pub fn failures(self) -> u64 {
+        self.failures
+    }
+    pub fn is_empty(self) -> bool {
+        self.attempts == 0
+    }
+    /// The share that failed, 0 to 1; `None` without attempts.
+    pub fn rate(self) -> Option<f64> {
+        (self.attempts > 0).then(|| self.failures as f64 / self.attempts as f64)
+    }
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            attempts: self.attempts.saturating_add(other.attempts),
+            failures: self.failures.saturating_add(other.failures),
+        }
+    }
+    pub(crate) fn n(self) -> f64 {
+        self.attempts as f64
+    }
+    pub(crate) fn k(self) -> f64 {
+        self.failures as f64
+    }
+    /// Log likelihood ratio of the rate `p` to the rate `q`; both lie strictly between 0 and 1.
+    pub(crate) fn log_ratio(self, p: f64, q: f64) -> f64 {
+        self.k() * crate::math::ln(p / q) + (self.n() - self.k()) * crate::math::ln((1.0 - p) / (1.0 - q))
+    }
+}

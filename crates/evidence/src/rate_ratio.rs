@@ -1,0 +1,57 @@
+use crate::Counts;
+use crate::math::ln;
+use crate::mixture::Mixture;
+
+/// Alternatives: how many times more often the canary fails than the null allows, and what is bet on each.
+const RATIOS: [f64; 7] = [1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 200.0];
+const PRIOR: [f64; 7] = [0.10, 0.15, 0.20, 0.20, 0.20, 0.10, 0.05];
+
+/// Does the canary fail more often than stable? Null: `p_canary ≤ ρ · p_stable` in every bucket, whatever the rates
+/// are and however they drift together.
+///
+/// Given a bucket's failures, each is the canary's with probability at most `ρ n_c / (ρ n_c + n_b)`; only failures
+/// carry evidence, so outages that hit both versions change nothing.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct RateRatio {
+    rho: f64,
+    mixture: Mixture,
+}
+
+impl RateRatio {
+    /// `rho` is one plus the tolerated relative worsening; what is not a positive number counts as 1.
+    pub fn new(rho: f64) -> Self {
+        Self { rho: sane_rho(rho), mixture: Mixture::plain(&PRIOR) }
+    }
+
+    /// Holds back half of its mass for faults that begin late: call [`restart`](Self::restart) every 60 s.
+    pub fn with_restarts(rho: f64) -> Self {
+        Self { rho: sane_rho(rho), mixture: Mixture::with_restarts(&PRIOR) }
+    }
+
+    /// One bucket. It must have been closed without looking at failures; a bucket in which one arm has no attempts
+    /// says nothing and should be carried over into the next.
+    pub fn observe(&mut self, canary: Counts, stable: Counts) {
+        if canary.is_empty() || stable.is_empty() {
+            return;
+        }
+        let (allowed, own) = (self.rho * canary.n(), stable.n());
+        // The canary's share of failures is r·allowed / (r·allowed + own); both ratios below divide it by r = 1.
+        self.mixture.step(|index| {
+            let shrink = ln((allowed + own) / (RATIOS[index] * allowed + own));
+            canary.k() * (ln(RATIOS[index]) + shrink) + stable.k() * shrink
+        });
+    }
+
+    pub fn restart(&mut self) {
+        self.mixture.restart();
+    }
+
+    pub fn log_e(&self) -> f64 {
+        self.mixture.log_e()
+    }
+}
+
+fn sane_rho(rho: f64) -> f64 {
+    if rho.is_finite() && rho > 0.0 { rho } else { 1.0 }
+}

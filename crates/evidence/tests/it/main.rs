@@ -1,0 +1,6 @@
+//! The statistics against independent numbers, exact expectations, hostile input and simulated rollouts.
+
+mod exact;
+mod hostile;
+mod simulated;
+mod vectors;

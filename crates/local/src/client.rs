@@ -1,0 +1,91 @@
+//! Talking to the keeper. Blocking, with a bound on every wait: the keeper answers in microseconds or not at all.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::protocol::{KeeperInfo, Listing, Request, Response};
+
+/// The longest that a keeper may take: it waits for a new edge to take the sockets for five seconds itself.
+const PATIENCE: Duration = Duration::from_secs(12);
+
+#[derive(Debug, thiserror::Error)]
+pub enum KeeperError {
+    /// No keeper answers; the order may or may not have been carried out.
+    #[error("the keeper does not answer: {0}")]
+    Unreachable(#[from] io::Error),
+    /// One sentence.
+    #[error("{0}")]
+    Refused(String),
+    #[error("the keeper gave an answer that does not belong to the question: {0:?}")]
+    Unexpected(Box<Response>),
+}
+
+/// One connection. Reconnects after it was lost.
+#[derive(Debug)]
+pub struct KeeperClient {
+    socket: PathBuf,
+    stream: Option<BufReader<UnixStream>>,
+}
+
+impl KeeperClient {
+    /// Connects when it is first used. `socket` is [`Paths::keeper_socket`](crate::Paths::keeper_socket).
+    pub fn new(socket: PathBuf) -> Self {
+        Self { socket, stream: None }
+    }
+
+    /// # Errors
+    /// See [`KeeperError`].
+    pub fn ask(&mut self, request: &Request) -> Result<Response, KeeperError> {
+        let answer = self.exchange(request);
+        if answer.is_err() {
+            self.stream = None;
+        }
+        match answer? {
+            Response::Refused { error } => Err(KeeperError::Refused(error)),
+            other => Ok(other),
+        }
+    }
+
+    fn exchange(&mut self, request: &Request) -> io::Result<Response> {
+        let stream = match self.stream.take() {
+            Some(stream) => stream,
+            None => connect(&self.socket)?,
+        };
+        let stream = self.stream.insert(stream);
+        let mut text = serde_json::to_vec(request)?;
+        text.push(b'\n');
+        stream.get_mut().write_all(&text)?;
+        let mut line = String::new();
+        if stream.read_line(&mut line)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(serde_json::from_str(&line)?)
+    }
+
+    /// # Errors
+    /// See [`KeeperError`].
+    pub fn hello(&mut self) -> Result<KeeperInfo, KeeperError> {
+        match self.ask(&Request::Hello)? {
+            Response::Hello(info) => Ok(info),
+            other => Err(KeeperError::Unexpected(Box::new(other))),
+        }
+    }
+
+    /// # Errors
+    /// See [`KeeperError`].
+    pub fn list(&mut self) -> Result<Listing, KeeperError> {
+        match self.ask(&Request::List)? {
+            Response::Listing(listing) => Ok(listing),
+            other => Err(KeeperError::Unexpected(Box::new(other))),
+        }
+    }
+}
+
+fn connect(socket: &Path) -> io::Result<BufReader<UnixStream>> {
+    let stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    Ok(BufReader::new(stream))
+}

@@ -1,0 +1,236 @@
+//! All that is known of this machine's services, behind one lock that is never held over a wait.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+use staunch_model::{EdgeReport, InstanceId, Revision, RevisionDigest, ServiceName, ServiceSpec, Timestamp};
+use staunch_ports::{ExitRecord, InstanceState, InstanceStatus, SplitWish};
+
+use crate::protocol::{EdgeStatus, Identity, InstanceSpec, ProcessState, ProcessStatus};
+
+/// Ten reports a second for a minute and more of two edges; older ones are given up.
+const REPORTS_KEPT: usize = 2_000;
+
+#[derive(Default)]
+pub(super) struct World {
+    pub(super) services: BTreeMap<ServiceName, Service>,
+    pub(super) instances: BTreeMap<InstanceId, Tracked>,
+    pub(super) edges: BTreeMap<u32, Edge>,
+    pub(super) reports: VecDeque<EdgeReport>,
+    /// Version of the newest table. Begins at the clock, so that it rises over restarts.
+    pub(super) version: u64,
+    /// After an attach no table is sent before those that run have been judged, or this moment has come.
+    pub(super) settle_until: Option<Instant>,
+    /// The last table that an edge refused, in words.
+    pub(super) complaint: Option<String>,
+}
+
+/// What must be known again after a restart, so that the edges are never told less than they know.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Service {
+    pub(super) spec: ServiceSpec,
+    pub(super) wish: Option<SplitWish>,
+    pub(super) since: Timestamp,
+    /// The first table that carried the wish.
+    #[serde(skip)]
+    pub(super) version: u64,
+}
+
+/// One edge and what it last said.
+pub(super) struct Edge {
+    pub(super) status: EdgeStatus,
+    pub(super) connected: bool,
+    pub(super) table_seen: u64,
+    pub(super) lapsed: BTreeMap<String, staunch_model::SplitGeneration>,
+    pub(super) in_flight: BTreeMap<InstanceId, u64>,
+}
+
+/// An order that the keeper has not yet been seen to follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pending {
+    Start,
+    Stop,
+}
+
+pub(super) struct Tracked {
+    pub(super) service: ServiceName,
+    pub(super) revision: RevisionDigest,
+    pub(super) spec: Option<InstanceSpec>,
+    pub(super) state: InstanceState,
+    pub(super) pending: Option<Pending>,
+    pub(super) process: Option<Identity>,
+    pub(super) started: Timestamp,
+    pub(super) exits: Vec<ExitRecord>,
+    pub(super) ready: bool,
+    pub(super) ready_changed: Timestamp,
+    /// The present process has been probed often enough to be judged.
+    pub(super) judged: bool,
+    pub(super) probe: Option<String>,
+    /// Where the app was found to answer.
+    pub(super) address: Option<SocketAddr>,
+    pub(super) attempts: u64,
+    pub(super) memory_bytes: u64,
+    pub(super) cpu_ratio: f64,
+    /// CPU ticks of the group at the last look.
+    pub(super) cpu_ticks: Option<u64>,
+}
+
+impl World {
+    /// The services that an earlier run knew. None when there is no such record or it cannot be read.
+    pub(super) fn remembered(path: &Path) -> Self {
+        let text = std::fs::read(path).unwrap_or_default();
+        let services: Vec<Service> = serde_json::from_slice(&text).unwrap_or_default();
+        let named = services.into_iter().map(|service| (service.spec.name.clone(), service)).collect();
+        Self { services: named, ..Self::default() }
+    }
+
+    /// A failure is not an error: the next start then waits for control to tell everything again.
+    pub(super) fn remember(&self, path: &Path) {
+        let services: Vec<&Service> = self.services.values().collect();
+        let new = path.with_extension("json.new");
+        let text = serde_json::to_vec(&services).unwrap_or_default();
+        let _full = std::fs::write(&new, text).and_then(|()| std::fs::rename(&new, path));
+    }
+
+    pub(super) fn start(&mut self, service: ServiceName, revision: &Revision, id: &InstanceId, now: Timestamp) {
+        let tracked = self.instances.entry(id.clone()).or_insert_with(|| {
+            Tracked::new(service, revision.digest.clone(), now)
+        });
+        if matches!(tracked.state, InstanceState::Exited | InstanceState::CannotExec { .. }) {
+            *tracked = Tracked::new(tracked.service.clone(), tracked.revision.clone(), now);
+        }
+        tracked.pending = Some(Pending::Start);
+    }
+
+    pub(super) fn add_report(&mut self, report: EdgeReport) {
+        for traffic in &report.instances {
+            if let Some(tracked) = self.instances.get_mut(&traffic.instance) {
+                tracked.attempts += traffic.attempts;
+            }
+        }
+        if let Some(edge) = self.edges.get_mut(&report.edge) {
+            edge.table_seen = report.table_seen;
+            edge.lapsed = report.lapsed.clone();
+            for traffic in &report.instances {
+                edge.in_flight.insert(traffic.instance.clone(), traffic.in_flight);
+            }
+        }
+        if self.reports.len() == REPORTS_KEPT {
+            self.reports.pop_front();
+        }
+        self.reports.push_back(report);
+    }
+
+    pub(super) fn in_flight(&self, id: &InstanceId) -> u64 {
+        self.edges.values().filter_map(|edge| edge.in_flight.get(id)).sum()
+    }
+}
+
+impl Tracked {
+    pub(super) fn new(service: ServiceName, revision: RevisionDigest, now: Timestamp) -> Self {
+        Self {
+            service,
+            revision,
+            spec: None,
+            state: InstanceState::Starting,
+            pending: None,
+            process: None,
+            started: now,
+            exits: Vec::new(),
+            ready: false,
+            ready_changed: now,
+            judged: false,
+            probe: None,
+            address: None,
+            attempts: 0,
+            memory_bytes: 0,
+            cpu_ratio: 0.0,
+            cpu_ticks: None,
+        }
+    }
+
+    /// Takes over what the keeper says. True when something changed that others should know.
+    pub(super) fn update(&mut self, status: &ProcessStatus, now: Timestamp) -> bool {
+        let before = (self.state.clone(), self.process, self.exits.len());
+        if self.process != status.process {
+            self.begin_process(status, now);
+        }
+        self.spec = Some(status.spec.clone());
+        self.exits = status.exits.iter().map(exit_record).collect();
+        self.state = state_of(&status.state);
+        if self.state != InstanceState::Running {
+            self.set_ready(false, now);
+        }
+        before != (self.state.clone(), self.process, self.exits.len())
+    }
+
+    /// Another process: nothing that was known of the former one holds for it.
+    fn begin_process(&mut self, status: &ProcessStatus, now: Timestamp) {
+        self.process = status.process;
+        self.started = status.started.unwrap_or(now);
+        self.set_ready(false, now);
+        self.judged = false;
+        if status.process.is_some() {
+            (self.probe, self.address) = (None, None);
+        }
+        (self.attempts, self.memory_bytes, self.cpu_ratio, self.cpu_ticks) = (0, 0, 0.0, None);
+    }
+
+    pub(super) fn set_ready(&mut self, ready: bool, now: Timestamp) {
+        if self.ready != ready {
+            self.ready = ready;
+            self.ready_changed = now;
+        }
+    }
+
+    fn shown_state(&self) -> InstanceState {
+        match (self.pending, &self.state) {
+            (Some(Pending::Stop), InstanceState::Exited) => InstanceState::Exited,
+            (Some(Pending::Stop), _) => InstanceState::Stopping,
+            (Some(Pending::Start), InstanceState::Exited) => InstanceState::Starting,
+            (Some(Pending::Start) | None, state) => state.clone(),
+        }
+    }
+
+    /// It may be given requests.
+    pub(super) fn takes_traffic(&self) -> bool {
+        self.pending != Some(Pending::Stop) && self.state == InstanceState::Running
+    }
+
+    pub(super) fn status(&self, id: &InstanceId, in_flight: u64) -> InstanceStatus {
+        InstanceStatus {
+            id: id.clone(),
+            revision: self.revision.clone(),
+            state: self.shown_state(),
+            ready: self.ready,
+            ready_changed: self.ready_changed,
+            started: self.started,
+            pid: self.process.map(|process| process.pid),
+            exits: self.exits.clone(),
+            memory_bytes: self.memory_bytes,
+            cpu_ratio: self.cpu_ratio,
+            attempts: self.attempts,
+            in_flight,
+            probe: self.probe.clone(),
+        }
+    }
+}
+
+fn exit_record(exit: &crate::protocol::Exit) -> ExitRecord {
+    ExitRecord { at: exit.at, status: exit.status(), uptime_ms: exit.uptime_ms }
+}
+
+fn state_of(state: &ProcessState) -> InstanceState {
+    match state {
+        ProcessState::Running => InstanceState::Running,
+        // Before its first start.
+        ProcessState::BackingOff { until: Timestamp(0) } => InstanceState::Starting,
+        ProcessState::BackingOff { until } => InstanceState::BackingOff { until: *until },
+        ProcessState::Stopping => InstanceState::Stopping,
+        ProcessState::Exited => InstanceState::Exited,
+        ProcessState::CannotExec { error } => InstanceState::CannotExec { error: error.clone() },
+    }
+}

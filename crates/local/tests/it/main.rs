@@ -1,0 +1,6 @@
+//! Real processes, real sockets.
+
+mod edges;
+mod home;
+mod keeper;
+mod platform;

@@ -1,0 +1,140 @@
+//! A journal that lives as long as its handles: every clone reads and writes the same history.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use staunch_model::{RolloutId, ServiceName};
+
+use crate::{ChainFault, Entry, Journal, JournalError, NewEntry, RolloutRow};
+
+#[derive(Debug, Clone, Default)]
+pub struct MemoryJournal {
+    book: Arc<Mutex<Book>>,
+}
+
+#[derive(Debug, Default)]
+struct Book {
+    entries: Vec<Entry>,
+    rows: BTreeMap<RolloutId, RolloutRow>,
+    checkpoints: BTreeMap<String, Vec<u8>>,
+    rollouts_given: u64,
+    full: bool,
+}
+
+impl MemoryJournal {
+    /// While full, nothing can be recorded.
+    pub fn set_full(&self, full: bool) {
+        self.lock().full = full;
+    }
+
+    /// Changes a recorded entry behind the journal's back.
+    pub fn tamper(&self, sequence: u64, change: impl FnOnce(&mut Entry)) {
+        let mut book = self.lock();
+        if let Some(entry) = book.entries.iter_mut().find(|entry| entry.sequence == sequence) {
+            change(entry);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Journal for MemoryJournal {
+    fn head(&self) -> u64 {
+        self.lock().entries.len() as u64
+    }
+
+    fn append(
+        &mut self,
+        expected: u64,
+        entries: Vec<NewEntry>,
+        rows: &[RolloutRow],
+    ) -> Result<Vec<Entry>, JournalError> {
+        let mut book = self.lock();
+        let found = book.entries.len() as u64;
+        if book.full {
+            return Err(JournalError::Full { place: "memory".to_owned() });
+        }
+        if found != expected {
+            return Err(JournalError::Conflict { expected, found });
+        }
+        let written: Vec<_> = entries.into_iter().map(|entry| book.chain(entry)).collect();
+        book.rows.extend(rows.iter().map(|row| (row.id, row.clone())));
+        Ok(written)
+    }
+
+    fn read(&self, after: u64, limit: usize) -> Result<Vec<Entry>, JournalError> {
+        let skip = usize::try_from(after).unwrap_or(usize::MAX);
+        Ok(self.lock().entries.iter().skip(skip).take(limit).cloned().collect())
+    }
+
+    fn of_rollout(&self, rollout: RolloutId) -> Result<Vec<Entry>, JournalError> {
+        let ours = |entry: &&Entry| entry.rollout == Some(rollout);
+        Ok(self.lock().entries.iter().filter(ours).cloned().collect())
+    }
+
+    fn rollouts(&self, service: Option<&ServiceName>, limit: usize) -> Result<Vec<RolloutRow>, JournalError> {
+        let ours = |row: &&RolloutRow| service.is_none_or(|service| &row.service == service);
+        Ok(self.lock().rows.values().rev().filter(ours).take(limit).cloned().collect())
+    }
+
+    fn next_rollout(&mut self) -> Result<RolloutId, JournalError> {
+        let mut book = self.lock();
+        book.rollouts_given += 1;
+        Ok(RolloutId(book.rollouts_given))
+    }
+
+    fn verify(&self) -> Result<u64, JournalError> {
+        let book = self.lock();
+        let mut previous = first();
+        for entry in &book.entries {
+            if entry.previous != previous || entry.hash != hash(entry) {
+                let what = "its hash does not fit its content".to_owned();
+                return Err(JournalError::Damaged(ChainFault { sequence: entry.sequence, what }));
+            }
+            previous.clone_from(&entry.hash);
+        }
+        Ok(book.entries.len() as u64)
+    }
+
+    fn save_checkpoint(&mut self, key: &str, value: &[u8]) -> Result<(), JournalError> {
+        self.lock().checkpoints.insert(key.to_owned(), value.to_vec());
+        Ok(())
+    }
+
+    fn checkpoint(&self, key: &str) -> Result<Option<Vec<u8>>, JournalError> {
+        Ok(self.lock().checkpoints.get(key).cloned())
+    }
+}
+
+impl Book {
+    fn chain(&mut self, new: NewEntry) -> Entry {
+        let previous = self.entries.last().map_or_else(first, |last| last.hash.clone());
+        let NewEntry { at, actor, service, rollout, kind, body } = new;
+        let sequence = self.entries.len() as u64 + 1;
+        let mut entry =
+            Entry { sequence, at, actor, service, rollout, kind, body, previous, hash: String::new() };
+        entry.hash = hash(&entry);
+        self.entries.push(entry.clone());
+        entry
+    }
+}
+
+fn first() -> String {
+    "0".repeat(64)
+}
+
+/// As long as a SHA-256 and sensitive to every field, which is all that a fake has to be.
+fn hash(entry: &Entry) -> String {
+    let content = Entry { hash: String::new(), ..entry.clone() };
+    let content = serde_json::to_string(&content).unwrap_or_default();
+    (0..4u8)
+        .map(|part| {
+            let mut hasher = DefaultHasher::new();
+            (part, &content).hash(&mut hasher);
+            format!("{:016x}", hasher.finish())
+        })
+        .collect()
+}

@@ -1,0 +1,40 @@
+//! The place where revisions run: one machine, later a cluster.
+
+use std::sync::Arc;
+
+use staunch_model::{EdgeReport, InstanceId, Revision, RevisionDigest, ServiceName, ServiceSpec, SplitGeneration, Timestamp};
+use staunch_rollout::{Action, Observed};
+
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum PlatformError {
+    /// The wish is older than what the platform has already been told.
+    #[error("split {offered:?} is older than {known:?}: refused")]
+    Stale { offered: SplitGeneration, known: SplitGeneration },
+    #[error("{what}: {why}. {fix}")]
+    Refused { what: String, why: String, fix: String },
+    #[error("the platform does not answer: {0}")]
+    Unreachable(String),
+}
+
+/// Called when something changed that the loop should look at.
+pub type Waker = Arc<dyn Fn() + Send + Sync>;
+
+/// Every method returns at once: it reads what background work has gathered, or hands an order to it.
+pub trait Platform: Send + Sync {
+    /// Makes the service known and its address listened on. Idempotent; the address in use is an error.
+    fn declare(&self, spec: &ServiceSpec) -> Result<(), PlatformError>;
+    /// Makes the file's content into an immutable revision (hashes and copies files; may take seconds).
+    fn prepare(&self, spec: &ServiceSpec, label: &str, now: Timestamp) -> Result<Revision, PlatformError>;
+    /// All that is known now about one service.
+    fn observe(&self, service: &ServiceName) -> Observed;
+    fn execute(&self, action: Action) -> Result<(), PlatformError>;
+    /// What the edges counted since the last call.
+    fn reports(&self) -> Vec<EdgeReport>;
+    /// Extends the canary's lease under exactly this generation.
+    fn renew(&self, service: &ServiceName, generation: SplitGeneration);
+    /// The last lines an instance wrote, oldest first.
+    fn logs(&self, instance: &InstanceId, lines: usize) -> Vec<String>;
+    fn set_waker(&self, waker: Waker);
+    /// Removes stored content of revisions that are not named here.
+    fn retain(&self, revisions: &[RevisionDigest]);
+}

@@ -1,0 +1,271 @@
+//! Bodies on their way through: nothing is buffered, both ways are watched.
+
+use std::cell::{Cell, RefCell};
+use std::error::Error;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use staunch_model::FailureKind;
+
+use crate::charge::Charge;
+use crate::clock::Clock;
+use crate::connection::Serving;
+use crate::instance::Flight;
+use crate::pool::Link;
+use crate::thread::{StreamingCharge, Thread};
+
+/// A body that still streams after this counts as a good answer.
+const STREAMING_MICROS: u64 = 1_000_000;
+
+/// What the edge knows of a request body on its way to an instance.
+#[derive(Debug)]
+pub(crate) struct Upload {
+    clock: Clock,
+    ended_micros: Cell<Option<u64>>,
+    pub(crate) too_large: Cell<bool>,
+    pub(crate) broken: Cell<bool>,
+}
+
+impl Upload {
+    /// When the client's body had arrived in full.
+    pub(crate) fn ended_at(&self) -> Option<Instant> {
+        self.ended_micros.get().map(|micros| self.clock.instant_at(micros))
+    }
+}
+
+/// A request body, or none.
+pub(crate) struct UpBody {
+    inner: Option<Incoming>,
+    upload: Option<Rc<Upload>>,
+    remaining: u64,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the request body is larger than allowed")]
+struct TooLarge;
+
+impl UpBody {
+    pub(crate) fn none() -> Self {
+        Self { inner: None, upload: None, remaining: 0 }
+    }
+
+    pub(crate) fn new(body: Incoming, limit: Option<u64>, clock: Clock) -> Self {
+        if body.is_end_stream() {
+            return Self::none();
+        }
+        let (ended_micros, too_large, broken) = (Cell::new(None), Cell::new(false), Cell::new(false));
+        let upload = Rc::new(Upload { clock, ended_micros, too_large, broken });
+        Self { inner: Some(body), upload: Some(upload), remaining: limit.unwrap_or(u64::MAX) }
+    }
+
+    pub(crate) fn upload(&self) -> Option<&Rc<Upload>> {
+        self.upload.as_ref()
+    }
+
+    pub(crate) fn is_none(&self) -> bool {
+        self.inner.is_none()
+    }
+
+    fn saw(&mut self, data: &Bytes) -> Result<(), TooLarge> {
+        self.remaining = self.remaining.checked_sub(data.len() as u64).ok_or(TooLarge)?;
+        Ok(())
+    }
+}
+
+impl Body for UpBody {
+    type Data = Bytes;
+    type Error = Box<dyn Error + Send + Sync>;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let this = &mut *self;
+        let (Some(inner), Some(upload)) = (&mut this.inner, this.upload.clone()) else {
+            return Poll::Ready(None);
+        };
+        let polled = std::task::ready!(Pin::new(&mut *inner).poll_frame(cx));
+        if polled.is_none() || inner.is_end_stream() {
+            upload.ended_micros.set(Some(upload.clock.micros()));
+        }
+        Poll::Ready(match polled {
+            None => None,
+            Some(Err(error)) => {
+                upload.broken.set(true);
+                Some(Err(error.into()))
+            }
+            Some(Ok(frame)) => Some(match frame.data_ref().map_or(Ok(()), |data| this.saw(data)) {
+                Ok(()) => Ok(frame),
+                Err(too_large) => {
+                    upload.too_large.set(true);
+                    Err(too_large.into())
+                }
+            }),
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+    }
+}
+
+/// A response body on its way to the client.
+pub(crate) struct EdgeBody {
+    content: Content,
+    /// Ends with the body: until then the client's connection is busy.
+    serving: Option<Serving>,
+}
+
+enum Content {
+    Text(Option<Bytes>),
+    Upstream(Box<Upstream>),
+}
+
+/// What ends with a response: the charge, the flight, the use of the connection.
+pub(crate) struct Tail {
+    pub(crate) thread: Rc<Thread>,
+    pub(crate) charge: Option<Charge>,
+    pub(crate) flight: Flight,
+    pub(crate) link: Link,
+    /// The outcome of a gRPC call stands in its trailers.
+    pub(crate) grpc: bool,
+    pub(crate) headers_micros: u64,
+}
+
+struct Upstream {
+    inner: Incoming,
+    tail: Option<Tail>,
+    streaming: Option<StreamingCharge>,
+}
+
+impl EdgeBody {
+    pub(crate) fn text(text: impl Into<Bytes>) -> Self {
+        let text = text.into();
+        Self { content: Content::Text((!text.is_empty()).then_some(text)), serving: None }
+    }
+
+    pub(crate) fn upstream(inner: Incoming, tail: Tail) -> Self {
+        let mut body = Upstream { inner, tail: Some(tail), streaming: None };
+        if body.inner.is_end_stream() {
+            body.finish();
+        }
+        Self { content: Content::Upstream(Box::new(body)), serving: None }
+    }
+
+    #[must_use]
+    pub(crate) fn serving(mut self, serving: Serving) -> Self {
+        self.serving = Some(serving);
+        self
+    }
+}
+
+impl Body for EdgeBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+        match &mut self.content {
+            Content::Text(text) => Poll::Ready(text.take().map(|text| Ok(Frame::data(text)))),
+            Content::Upstream(body) => body.poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.content {
+            Content::Text(text) => text.is_none(),
+            Content::Upstream(body) => body.inner.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.content {
+            Content::Text(text) => SizeHint::with_exact(text.as_ref().map_or(0, Bytes::len) as u64),
+            Content::Upstream(body) => body.inner.size_hint(),
+        }
+    }
+}
+
+impl Upstream {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+        let Poll::Ready(polled) = Pin::new(&mut self.inner).poll_frame(cx) else {
+            self.note_streaming();
+            return Poll::Pending;
+        };
+        match &polled {
+            Some(Err(_)) => self.broke_off(),
+            Some(Ok(frame)) => {
+                self.judge_trailers(frame.trailers_ref());
+                // Nothing follows trailers, and nobody may ask what does.
+                if frame.is_trailers() || self.inner.is_end_stream() {
+                    self.finish();
+                }
+            }
+            None => self.finish(),
+        }
+        Poll::Ready(polled)
+    }
+
+    /// The body has ended as it should.
+    fn finish(&mut self) {
+        let charge = self.take_charge();
+        let Some(tail) = self.tail.take() else { return };
+        if let Some(mut charge) = charge {
+            charge.ended_well();
+        }
+        let Tail { thread, flight, link, .. } = tail;
+        drop(flight);
+        link.give_back(thread.coarse_micros());
+    }
+
+    fn broke_off(&mut self) {
+        if let Some(mut charge) = self.take_charge() {
+            charge.fail(FailureKind::Reset);
+        }
+        self.tail = None;
+    }
+
+    fn judge_trailers(&mut self, trailers: Option<&HeaderMap>) {
+        let grpc = self.tail.as_ref().is_some_and(|tail| tail.grpc);
+        if grpc
+            && trailers.is_some_and(blames_the_server)
+            && let Some(mut charge) = self.take_charge()
+        {
+            charge.fail(FailureKind::ServerError);
+        }
+    }
+
+    fn take_charge(&mut self) -> Option<Charge> {
+        let streaming = self.streaming.take().and_then(|shared| shared.borrow_mut().take());
+        streaming.or_else(|| self.tail.as_mut().and_then(|tail| tail.charge.take()))
+    }
+
+    /// The first time the body makes its reader wait, its charge is put where the thread can settle it in time.
+    fn note_streaming(&mut self) {
+        let Some(tail) = &mut self.tail else { return };
+        if let Some(charge) = tail.charge.take() {
+            let shared = Rc::new(RefCell::new(Some(charge)));
+            tail.thread.count_when_due(tail.headers_micros + STREAMING_MICROS, &shared);
+            self.streaming = Some(shared);
+        }
+    }
+}
+
+/// `grpc-status` 2 UNKNOWN, 4 DEADLINE_EXCEEDED, 13 INTERNAL, 14 UNAVAILABLE, 15 DATA_LOSS.
+pub(crate) fn blames_the_server(headers: &HeaderMap) -> bool {
+    headers
+        .get("grpc-status")
+        .is_some_and(|code| matches!(code.as_bytes(), b"2" | b"4" | b"13" | b"14" | b"15"))
+}

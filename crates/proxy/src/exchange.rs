@@ -1,0 +1,447 @@
+//! One request: checked, assigned, sent, judged, and never lost by the edge's own doing.
+//!
+//! Where an attempt fails, three rules decide. A request that no instance has seen is always tried elsewhere, whatever
+//! its method. One that may have been seen is tried once more if it is idempotent, has no body and no part of an
+//! answer has come. Anything else is never sent twice. The first attempt alone is charged to its revision; what the
+//! client gets in the end may come from stable.
+
+use std::pin::pin;
+use std::rc::Rc;
+use std::time::Instant;
+
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
+use staunch_model::FailureKind;
+use tokio::time::sleep_until;
+
+use crate::body::{EdgeBody, Tail, UpBody, Upload, blames_the_server};
+use crate::charge::{Charge, Subject};
+use crate::connection::{Client, Serving};
+use crate::drain::Phase;
+use crate::head::{self, Checked};
+use crate::instance::{Flight, Instance};
+use crate::local::LocalService;
+use crate::patience::{Look, Patience};
+use crate::pool::{Kept, Link, SendError, send};
+use crate::reply::Refusal;
+use crate::side::Which;
+use crate::tunnel;
+
+/// Attempts per request: enough to get past a few instances that refuse connections.
+const MAX_ATTEMPTS: usize = 4;
+
+/// Serves one request from its head to its response's head; the body follows by itself.
+pub(crate) async fn serve(client: &Rc<Client>, request: Request<Incoming>) -> Response<EdgeBody> {
+    let (serving, both_framings) = Serving::begin(&client.state);
+    let draining = client.thread.drain.phase() >= Phase::Draining;
+    let response = match respond(client, request, both_framings).await {
+        Ok(response) => response,
+        Err(refusal) => {
+            let (mut head, body) = refusal.response().into_parts();
+            head::to_client(&mut head, client.http2, draining || refusal.ends_connection(), None);
+            Response::from_parts(head, body)
+        }
+    };
+    response.map(|body| body.serving(serving))
+}
+
+async fn respond(
+    client: &Rc<Client>,
+    mut request: Request<Incoming>,
+    both_framings: bool,
+) -> Result<Response<EdgeBody>, Refusal> {
+    let thread = &client.thread;
+    let table = thread.table();
+    let service = table.service(client.listen).ok_or(Refusal::NoService)?;
+    let edge = &service.shared.spec.edge;
+    let on_upgrade =
+        request.headers().contains_key(http::header::UPGRADE).then(|| hyper::upgrade::on(&mut request));
+    let (mut head, body) = request.into_parts();
+    let checked = head::check(&head, both_framings, edge.limits.body_bytes)?;
+    let sticky = &service.shared.sticky;
+    let place = sticky.place(&head.headers, client.addr.ip(), || thread.random());
+    let set_cookie = place.set_cookie.then(|| sticky.set_cookie(place.key, client.tls)).flatten();
+    let body = UpBody::new(body, edge.limits.body_bytes, thread.shared.clock);
+    let subject = Subject {
+        method: head.method.clone(),
+        path: head::path_of(&head.uri),
+        client: crate::split::mix(place.key),
+        traceparent: head.headers.get("traceparent").cloned(),
+    };
+    let Checked { host, upgrade } = checked;
+    head::to_instance(
+        &mut head,
+        client,
+        host.as_ref(),
+        !body.is_none(),
+        upgrade,
+        service.shared.spec.upstream,
+    );
+    // No await between the table and the first attempt's in-flight count: see `Thread::table`.
+    let flow =
+        Flow::begin(client, Rc::clone(service), place.key, subject, head, body).ok_or(Refusal::NoInstance)?;
+    let reached = flow.run().await?;
+    reached.into_response(client, on_upgrade.filter(|_| upgrade), set_cookie)
+}
+
+/// A request on its way through one or more attempts.
+struct Flow<'a> {
+    client: &'a Client,
+    service: Rc<LocalService>,
+    assigned: Which,
+    which: Which,
+    /// When the present attempt began.
+    started: Instant,
+    charge: Option<Charge>,
+    request: Option<Request<UpBody>>,
+    /// The head once more, where the request may be sent twice.
+    spare: Option<Parts>,
+    upload: Option<Rc<Upload>>,
+    shieldable: bool,
+    tried: Vec<Rc<Instance>>,
+    attempts: usize,
+    resent: bool,
+    /// The canary's own bad answer, in case stable has none.
+    kept: Option<Reached>,
+}
+
+/// A response that an instance gave.
+struct Reached {
+    response: Response<Incoming>,
+    flight: Flight,
+    link: Link,
+    headers_micros: u64,
+    charge: Option<Charge>,
+}
+
+/// How one attempt ended.
+pub(crate) enum Attempt {
+    Answered {
+        response: Response<Incoming>,
+        link: Link,
+        micros: u64,
+    },
+    Unsent(Box<Request<UpBody>>),
+    Lost,
+    /// Cut short, so that stable can answer.
+    TooSlow,
+    TimedOut,
+}
+
+impl<'a> Flow<'a> {
+    fn begin(
+        client: &'a Client,
+        service: Rc<LocalService>,
+        key: u64,
+        subject: Subject,
+        head: Parts,
+        body: UpBody,
+    ) -> Option<Self> {
+        let started = Instant::now();
+        let now = client.thread.shared.clock.micros_at(started);
+        client.thread.note_time(now);
+        let which = service.assign(key, now);
+        let side = service.side(which)?;
+        side.budget.earn();
+        let bare = body.is_none();
+        let safe = bare && matches!(head.method, Method::GET | Method::HEAD);
+        let repeatable = safe || bare && matches!(head.method, Method::OPTIONS | Method::TRACE);
+        Some(Self {
+            client,
+            which,
+            started,
+            charge: Some(Charge::open(&client.thread, &service, side, subject)),
+            assigned: which,
+            spare: repeatable.then(|| head.clone()),
+            upload: body.upload().cloned(),
+            request: Some(Request::from_parts(head, body)),
+            shieldable: safe && service.shared.spec.edge.shield.enabled,
+            service,
+            tried: Vec::new(),
+            attempts: 0,
+            resent: false,
+            kept: None,
+        })
+    }
+
+    async fn run(mut self) -> Result<Reached, Refusal> {
+        loop {
+            let now = self.client.thread.shared.clock.micros_at(self.started);
+            let side = self.service.side(self.which);
+            let instance = side.and_then(|side| side.pick(&self.tried, now));
+            let step = match instance {
+                Some(instance) if self.attempts < MAX_ATTEMPTS => self.step(&instance, now).await,
+                Some(_) | None => self.nowhere_to_go(),
+            };
+            if let Some(end) = step {
+                return end;
+            }
+            self.started = Instant::now();
+            self.refresh();
+        }
+    }
+
+    /// One attempt. `None`: another is to follow.
+    async fn step(&mut self, instance: &Rc<Instance>, now_micros: u64) -> Option<Result<Reached, Refusal>> {
+        self.attempts += 1;
+        let flight = Flight::begin(instance);
+        match self.attempt(instance, now_micros).await {
+            Attempt::Answered { response, link, micros } => {
+                instance.answered();
+                self.answered(response, link, flight, micros)
+            }
+            Attempt::Unsent(request) => {
+                instance.refused(now_micros);
+                self.request = Some(*request);
+                self.tried.push(Rc::clone(instance));
+                self.fail_first(FailureKind::ConnectError);
+                None
+            }
+            Attempt::Lost => self.lost(instance, now_micros),
+            Attempt::TooSlow => {
+                self.go_to_stable();
+                None
+            }
+            Attempt::TimedOut => Some(self.give_up(Refusal::ResponseTimeout)),
+        }
+    }
+
+    fn is_first(&self) -> bool {
+        self.attempts <= 1
+    }
+
+    fn fail_first(&mut self, kind: FailureKind) {
+        if self.is_first() {
+            let waited = crate::clock::as_micros(self.started.elapsed());
+            self.with_charge(|charge| charge.fail_after(kind, waited));
+        }
+    }
+
+    /// Retries choose by the table in force now: the one of the first attempt may name instances that are going.
+    fn refresh(&mut self) {
+        let table = self.client.thread.table();
+        if let Some(service) = table.service(self.client.listen) {
+            self.service = Rc::clone(service);
+        }
+    }
+
+    fn go_to_stable(&mut self) {
+        self.which = Which::Stable;
+        self.tried.clear();
+    }
+
+    /// The side has no instance left to try. A request that comes here has been seen by nobody.
+    fn nowhere_to_go(&mut self) -> Option<Result<Reached, Refusal>> {
+        self.fail_first(FailureKind::ConnectError);
+        let stable = self.service.stable_with_instances().is_some();
+        if self.which == Which::Canary && stable && self.attempts < MAX_ATTEMPTS {
+            self.attempts = self.attempts.max(1);
+            self.go_to_stable();
+            return None;
+        }
+        Some(self.give_up(Refusal::NoInstance))
+    }
+
+    fn lost(&mut self, instance: &Rc<Instance>, now_micros: u64) -> Option<Result<Reached, Refusal>> {
+        if let Some(refusal) = self.client_at_fault() {
+            return Some(Err(refusal));
+        }
+        self.fail_first(FailureKind::Reset);
+        if self.spare.is_none() || self.resent {
+            return Some(self.give_up(Refusal::ConnectionLost));
+        }
+        if self.can_be_shielded() {
+            self.go_to_stable();
+            return None;
+        }
+        let may = self.service.side(self.which).is_some_and(|side| side.budget.spend(now_micros));
+        if !may {
+            return Some(self.give_up(Refusal::ConnectionLost));
+        }
+        self.resent = true;
+        self.resend_elsewhere(instance, now_micros);
+        None
+    }
+
+    /// Another instance of the revision, else stable, else the same one again.
+    fn resend_elsewhere(&mut self, instance: &Rc<Instance>, now_micros: u64) {
+        self.tried.push(Rc::clone(instance));
+        let another = self.service.side(self.which).and_then(|side| side.pick(&self.tried, now_micros));
+        match (another, self.which) {
+            (Some(_), _) => {}
+            (None, Which::Canary) if self.service.stable_with_instances().is_some() => self.go_to_stable(),
+            (None, _) => self.tried.clear(),
+        }
+    }
+
+    /// The attempt failed since the client's body did.
+    fn client_at_fault(&mut self) -> Option<Refusal> {
+        let upload = self.upload.clone()?;
+        if upload.too_large.get() {
+            self.with_charge(Charge::client_is_wrong);
+            Some(Refusal::BodyTooLarge)
+        } else if upload.broken.get() {
+            self.with_charge(Charge::client_is_gone);
+            Some(Refusal::BrokenBody)
+        } else {
+            None
+        }
+    }
+
+    fn can_be_shielded(&self) -> bool {
+        self.which == Which::Canary && self.shieldable && self.service.stable_with_instances().is_some()
+    }
+
+    fn give_up(&mut self, refusal: Refusal) -> Result<Reached, Refusal> {
+        self.kept.take().ok_or(refusal)
+    }
+
+    /// An answer has come: it is the client's, unless it is a canary's failure that stable can make good.
+    fn answered(
+        &mut self,
+        response: Response<Incoming>,
+        link: Link,
+        flight: Flight,
+        micros: u64,
+    ) -> Option<Result<Reached, Refusal>> {
+        let status = response.status();
+        let failed = status.is_server_error();
+        let headers_micros = self.client.thread.coarse_micros();
+        let mut reached = Reached { response, flight, link, headers_micros, charge: None };
+        if self.is_first() {
+            self.with_charge(|charge| charge.answered(status.as_u16(), micros));
+        }
+        if failed && self.can_be_shielded() {
+            self.fail_first(FailureKind::ServerError);
+            self.kept = Some(reached);
+            self.go_to_stable();
+            return None;
+        }
+        if self.is_first() {
+            // The charge goes on with the body.
+            reached.charge = self.charge.take();
+        } else if failed && let Some(kept) = self.kept.take() {
+            reached = kept;
+        } else if self.assigned == Which::Canary && self.which == Which::Stable && !failed {
+            self.with_charge(Charge::shielded);
+        }
+        Some(Ok(reached))
+    }
+
+    fn with_charge(&mut self, change: impl FnOnce(&mut Charge)) {
+        if let Some(charge) = &mut self.charge {
+            change(charge);
+        }
+    }
+
+    async fn attempt(&mut self, instance: &Rc<Instance>, now_micros: u64) -> Attempt {
+        let Some(request) = self.request.take().or_else(|| self.spare_request()) else {
+            return Attempt::Lost;
+        };
+        let first = self.is_first();
+        let cut = self.can_be_shielded();
+        let Self { started, spare, upload, charge, service, .. } = self;
+        let mut charge = charge.as_mut().filter(|_| first);
+        if let Some(charge) = &mut charge {
+            charge.tried(instance);
+        }
+        let mut patience = Patience::new(*started, upload.as_deref(), &service.shared.spec.edge);
+        let mut sending = pin!(deliver(instance, request, spare.as_ref(), now_micros));
+        let mut nap = pin!(sleep_until(patience.first_look().into()));
+        loop {
+            tokio::select! {
+                biased;
+                sent = sending.as_mut() => return patience.classify(sent),
+                () = nap.as_mut() => match patience.look(Instant::now()) {
+                    Look::Again(at) => nap.as_mut().reset(at.into()),
+                    Look::Slow(again) => {
+                        if let Some(charge) = &mut charge {
+                            charge.fail_after(FailureKind::Timeout, patience.waited_micros());
+                        }
+                        if cut {
+                            return Attempt::TooSlow;
+                        }
+                        nap.as_mut().reset(again.into());
+                    }
+                    Look::Over => {
+                        if let Some(charge) = &mut charge {
+                            charge.fail_after(FailureKind::Timeout, patience.waited_micros());
+                        }
+                        return Attempt::TimedOut;
+                    }
+                },
+            }
+        }
+    }
+
+    fn spare_request(&self) -> Option<Request<UpBody>> {
+        self.spare.clone().map(|head| Request::from_parts(head, UpBody::none()))
+    }
+}
+
+/// Sends the request. A kept connection may have been closed by the instance in the very moment it was used again:
+/// that is nobody's failure, so a request that may be sent twice then gets a new connection.
+async fn deliver(
+    instance: &Rc<Instance>,
+    request: Request<UpBody>,
+    spare: Option<&Parts>,
+    now_micros: u64,
+) -> Result<(Response<Incoming>, Link), SendError> {
+    let kept = if spare.is_some() { Kept::Any } else { Kept::Recent };
+    match (send(instance, request, kept, now_micros).await, spare) {
+        (Err(SendError::Lost { reused: true }), Some(head)) => {
+            send(instance, Request::from_parts(head.clone(), UpBody::none()), Kept::None, now_micros).await
+        }
+        (sent, _) => sent,
+    }
+}
+
+impl Reached {
+    fn into_response(
+        mut self,
+        client: &Client,
+        on_upgrade: Option<OnUpgrade>,
+        set_cookie: Option<HeaderValue>,
+    ) -> Result<Response<EdgeBody>, Refusal> {
+        let closing = client.thread.drain.phase() >= Phase::Draining;
+        let switching = self.response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        let instance_upgrade = switching.then(|| hyper::upgrade::on(&mut self.response));
+        let grpc = is_grpc(self.response.headers());
+        self.judge_head(grpc);
+        let (mut head, body) = self.response.into_parts();
+        head::to_client(&mut head, client.http2, closing, set_cookie);
+        let thread = Rc::clone(&client.thread);
+        let Some(instance_upgrade) = instance_upgrade else {
+            let Self { charge, flight, link, headers_micros, .. } = self;
+            let tail = Tail { thread, charge, flight, link, grpc, headers_micros };
+            return Ok(Response::from_parts(head, EdgeBody::upstream(body, tail)));
+        };
+        // An instance that switches protocols unasked cannot be understood any more.
+        let on_upgrade = on_upgrade.ok_or(Refusal::ConnectionLost)?;
+        tunnel::start(&thread, on_upgrade, instance_upgrade, self.flight);
+        Ok(Response::from_parts(head, EdgeBody::text("")))
+    }
+
+    /// Settles the charge where the head tells the outcome; else the body will.
+    fn judge_head(&mut self, grpc: bool) {
+        let status = self.response.status();
+        let Some(mut charge) = self.charge.take() else { return };
+        if grpc && blames_the_server(self.response.headers()) {
+            charge.fail(FailureKind::ServerError);
+        } else if status.is_client_error()
+            || status.is_server_error()
+            || status == StatusCode::SWITCHING_PROTOCOLS
+        {
+            charge.ended_well();
+        } else {
+            self.charge = Some(charge);
+        }
+    }
+}
+
+fn is_grpc(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
+}

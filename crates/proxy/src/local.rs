@@ -1,0 +1,134 @@
+//! A thread's own view of the table: pools, counters and everything that is worked out once instead of per request.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use http::Method;
+use staunch_model::{Backend, Upstream, Weight};
+
+use crate::count::Block;
+use crate::instance::{Instance, InstanceKey};
+use crate::limits::RetryBudget;
+use crate::route::Route;
+use crate::shared::Shared;
+use crate::side::{Side, Which};
+use crate::split::{hash_bytes, is_canary};
+use crate::table::{Service, Table};
+
+/// Paths whose route a thread remembers per service; beyond it forgets all and starts again.
+const REMEMBERED_PATHS: usize = 4_096;
+
+pub(crate) struct LocalTable {
+    table: Arc<Table>,
+    services: HashMap<SocketAddr, Rc<LocalService>>,
+}
+
+pub(crate) struct LocalService {
+    pub(crate) shared: Arc<Service>,
+    pub(crate) stable: Option<Rc<Side>>,
+    pub(crate) canary: Option<Rc<Side>>,
+    weight: Weight,
+    routes: RefCell<HashMap<u64, Route>>,
+}
+
+impl LocalTable {
+    pub(crate) fn empty() -> Self {
+        Self { table: Arc::new(Table::default()), services: HashMap::new() }
+    }
+
+    pub(crate) fn is_of(&self, table: &Arc<Table>) -> bool {
+        Arc::ptr_eq(&self.table, table)
+    }
+
+    pub(crate) fn service(&self, listen: SocketAddr) -> Option<&Rc<LocalService>> {
+        self.services.get(&listen)
+    }
+
+    pub(crate) fn build(
+        shared: &Shared,
+        table: &Arc<Table>,
+        before: &Self,
+        instances: &mut HashMap<InstanceKey, Rc<Instance>>,
+    ) -> Self {
+        let mut services = HashMap::new();
+        for service in table.services.values() {
+            let same = before.service(service.spec.listen).filter(|s| Arc::ptr_eq(&s.shared, service));
+            let local =
+                same.cloned().unwrap_or_else(|| Rc::new(LocalService::build(shared, service, instances)));
+            services.insert(service.spec.listen, local);
+        }
+        Self { table: Arc::clone(table), services }
+    }
+
+    pub(crate) fn holds(&self, instance: &Rc<Instance>) -> bool {
+        let sides = self.services.values().flat_map(|s| s.stable.iter().chain(&s.canary));
+        sides.flat_map(|side| &side.instances).any(|held| Rc::ptr_eq(held, instance))
+    }
+}
+
+impl LocalService {
+    fn build(
+        shared: &Shared,
+        service: &Arc<Service>,
+        instances: &mut HashMap<InstanceKey, Rc<Instance>>,
+    ) -> Self {
+        let spec = &service.spec;
+        let weight = spec.canary.as_ref().map_or(Weight::ZERO, |canary| canary.weight);
+        let h2c = spec.upstream == Upstream::H2c;
+        let mut side = |which, backend: &Backend| {
+            let instances = backend.instances.iter().map(|(id, addr)| {
+                let key = InstanceKey { id: id.clone(), addr: *addr, h2c };
+                let connect_timeout = spec.edge.limits.connect_timeout;
+                let known = instances.entry(key.clone());
+                Rc::clone(known.or_insert_with(|| Rc::new(Instance::new(shared, key, connect_timeout))))
+            });
+            let budget = RetryBudget::new(shared.clock.micros());
+            Rc::new(Side::new(which, backend.revision.clone(), instances.collect(), budget))
+        };
+        Self {
+            stable: spec.stable.as_ref().map(|backend| side(Which::Stable, backend)),
+            canary: spec.canary.as_ref().map(|canary| side(Which::Canary, &canary.backend)),
+            weight,
+            routes: RefCell::default(),
+            shared: Arc::clone(service),
+        }
+    }
+
+    /// The side of a user with this key. Without a stable side the canary serves whatever its lease says: a service's
+    /// first revision has nothing to lapse to.
+    pub(crate) fn assign(&self, key: u64, now_micros: u64) -> Which {
+        let weight = self.weight.basis_points();
+        if weight == 0 {
+            return Which::Stable;
+        }
+        let canary = self.stable.is_none()
+            || (is_canary(self.shared.spec.salt, key, weight) && self.shared.lease.holds(now_micros));
+        if canary { Which::Canary } else { Which::Stable }
+    }
+
+    pub(crate) fn side(&self, which: Which) -> Option<&Rc<Side>> {
+        match which {
+            Which::Stable => self.stable.as_ref(),
+            Which::Canary => self.canary.as_ref(),
+        }
+    }
+
+    /// Stable, if it is there to answer for the canary.
+    pub(crate) fn stable_with_instances(&self) -> Option<&Rc<Side>> {
+        self.stable.as_ref().filter(|side| !side.instances.is_empty())
+    }
+
+    /// The thread's counters for a request's route.
+    pub(crate) fn block(&self, shared: &Shared, side: &Side, method: &Method, path: &str) -> Arc<Block> {
+        let key = hash_bytes(path.as_bytes()) ^ hash_bytes(method.as_str().as_bytes());
+        let mut routes = self.routes.borrow_mut();
+        if routes.len() > REMEMBERED_PATHS {
+            routes.clear();
+        }
+        let (number, name) = routes.entry(key).or_insert_with(|| self.shared.routes.intern(method, path));
+        side.block(shared, &self.shared, self.weight, *number, name)
+    }
+}

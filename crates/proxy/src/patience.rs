@@ -1,0 +1,79 @@
+//! How long an attempt may go without response headers, counted from the end of the request: a client that uploads
+//! slowly is not the version's fault.
+
+use std::time::{Duration, Instant};
+
+use http::Response;
+use hyper::body::Incoming;
+use staunch_model::EdgeSpec;
+
+use crate::body::Upload;
+use crate::clock::as_micros;
+use crate::exchange::Attempt;
+use crate::pool::{Link, SendError};
+
+pub(crate) struct Patience<'a> {
+    started: Instant,
+    upload: Option<&'a Upload>,
+    /// Slow from here on.
+    after: Duration,
+    /// Given up at last.
+    response_timeout: Duration,
+    slow: bool,
+}
+
+/// What is to be done with an attempt that has no headers yet.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    Again(Instant),
+    /// It has just become a failure; it may still be waited for until the given moment.
+    Slow(Instant),
+    Over,
+}
+
+impl<'a> Patience<'a> {
+    pub(crate) fn new(started: Instant, upload: Option<&'a Upload>, edge: &EdgeSpec) -> Self {
+        let response_timeout = edge.limits.response_timeout;
+        Self { started, upload, after: edge.shield.after, response_timeout, slow: false }
+    }
+
+    fn next_bound(&self) -> Duration {
+        if self.slow { self.response_timeout } else { self.after.min(self.response_timeout) }
+    }
+
+    pub(crate) fn first_look(&self) -> Instant {
+        self.started + self.next_bound()
+    }
+
+    /// When waiting for the answer began; `None` while the request is still arriving.
+    fn waiting_since(&self) -> Option<Instant> {
+        self.upload.map_or(Some(self.started), Upload::ended_at).map(|ended| ended.max(self.started))
+    }
+
+    pub(crate) fn waited_micros(&self) -> u64 {
+        let since = self.waiting_since().unwrap_or(self.started);
+        as_micros(since.elapsed())
+    }
+
+    pub(crate) fn look(&mut self, now: Instant) -> Look {
+        let bound = self.next_bound();
+        let Some(since) = self.waiting_since() else { return Look::Again(now + bound) };
+        let waited = now.saturating_duration_since(since);
+        if waited < bound {
+            return Look::Again(since + bound);
+        }
+        if waited >= self.response_timeout {
+            return Look::Over;
+        }
+        self.slow = true;
+        Look::Slow(since + self.response_timeout)
+    }
+
+    pub(crate) fn classify(&self, sent: Result<(Response<Incoming>, Link), SendError>) -> Attempt {
+        match sent {
+            Ok((response, link)) => Attempt::Answered { response, link, micros: self.waited_micros() },
+            Err(SendError::Unsent(request)) => Attempt::Unsent(request),
+            Err(SendError::Lost { .. }) => Attempt::Lost,
+        }
+    }
+}

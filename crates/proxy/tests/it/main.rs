@@ -1,0 +1,13 @@
+//! The edge as its neighbours see it: real sockets, real requests, real reports.
+
+mod app;
+mod browser;
+mod counts;
+mod drain;
+mod http;
+mod lease;
+mod protocols;
+mod shield;
+mod smuggling;
+mod split;
+mod stage;

@@ -1,0 +1,63 @@
+//! What the world should look like for a service as it stands.
+
+use std::time::Duration;
+
+use staunch_model::{Revision, RevisionDigest, ServiceName, Weight};
+
+use crate::{Phase, Rollout, Service, SplitWish};
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Desired {
+    pub service: ServiceName,
+    pub workloads: Vec<DesiredWorkload>,
+    pub wish: SplitWish,
+    /// How long requests in flight keep an instance that no longer gets traffic.
+    pub drain: Duration,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct DesiredWorkload {
+    pub revision: Revision,
+    pub replicas: u32,
+    /// The full number, of which a share of the traffic needs its share.
+    pub full: u32,
+}
+
+pub fn desired(service: &Service) -> Desired {
+    let mut workloads: Vec<_> = service.stable.iter().map(|stable| full(stable, service.replicas)).collect();
+    if let Some(rollout) = service.active() {
+        // A revision that is stable already has its instances: one number must not be two workloads.
+        let known = |workload: &DesiredWorkload| Some(&workload.revision.digest) == stable_digest(service);
+        workloads.extend(new_workload(rollout).filter(|workload| !known(workload)));
+    }
+    Desired { service: service.name.clone(), workloads, wish: service.wish.clone(), drain: drain(service) }
+}
+
+fn stable_digest(service: &Service) -> Option<&RevisionDigest> {
+    service.stable.as_ref().map(|stable| &stable.digest)
+}
+
+/// The longest drain of all revisions that may still have requests.
+fn drain(service: &Service) -> Duration {
+    let last = service.rollout.iter().flat_map(|rollout| rollout.spec.from.iter().chain([&rollout.spec.to]));
+    service.stable.iter().chain(last).map(|revision| revision.run.stop.drain).max().unwrap_or_default()
+}
+
+fn full(revision: &Revision, replicas: u32) -> DesiredWorkload {
+    DesiredWorkload { revision: revision.clone(), replicas, full: replicas }
+}
+
+fn new_workload(rollout: &Rollout) -> Option<DesiredWorkload> {
+    let share = match rollout.phase {
+        Phase::Preparing => rollout.steps().first().map_or(Weight::FULL, |step| step.weight),
+        Phase::Progressing { step, .. } => rollout.steps().get(step)?.weight,
+        Phase::Promoting | Phase::Baking { .. } => Weight::FULL,
+        Phase::Pending
+        | Phase::RollingBack { .. }
+        | Phase::Succeeded
+        | Phase::RolledBack { .. }
+        | Phase::Rejected { .. } => return None,
+    };
+    let full = rollout.spec.replicas;
+    Some(DesiredWorkload { revision: rollout.spec.to.clone(), replicas: share.of_replicas(full), full })
+}

@@ -1,0 +1,182 @@
+//! What can happen to a rollout. Recorded before acted on; the state is the fold of these.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use staunch_analysis::{Finding, GateReading, Judgement, Outcome};
+use staunch_model::{
+    Failure, Histogram, Outcomes, RolloutId, RolloutSpec, SplitGeneration, Timestamp, Weight, duration_ms,
+    human_duration,
+};
+
+use crate::ExitRecord;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "event")]
+pub enum Event {
+    Admitted { spec: Box<RolloutSpec>, by: String, reason: Option<String> },
+    PreparationStarted,
+    StepEntered { step: usize, weight: Weight, generation: SplitGeneration },
+    /// `by` is the person who promoted without waiting for the gates.
+    StepPassed { step: usize, by: Option<String>, gates: Vec<GateReading> },
+    PromotionStarted { generation: SplitGeneration, by: Option<String> },
+    BakeStarted { until: Timestamp },
+    Succeeded { generation: SplitGeneration },
+    Paused { by: String, reason: String },
+    Resumed { by: String },
+    RollbackStarted { cause: Cause, generation: SplitGeneration },
+    RolledBack,
+    Rejected { because: String },
+    /// The data plane took the canary out since control was silent; a new lease is given under `generation`.
+    ExposureLapsed { lapsed: SplitGeneration, generation: SplitGeneration },
+    /// Facts for the reader; they change no phase.
+    TrafficShifted { weight: Weight, generation: SplitGeneration },
+    GateChanged { gate: String, outcome: Outcome, because: String },
+    FindingRaised { finding: Finding },
+    InstanceExited { instance: String, exit: ExitRecord },
+    EvidenceCaptured { bundle: Box<FailureBundle> },
+}
+
+impl Event {
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Admitted { .. } => "admitted",
+            Self::PreparationStarted => "preparation-started",
+            Self::StepEntered { .. } => "step-entered",
+            Self::StepPassed { .. } => "step-passed",
+            Self::PromotionStarted { .. } => "promotion-started",
+            Self::BakeStarted { .. } => "bake-started",
+            Self::Succeeded { .. } => "succeeded",
+            Self::Paused { .. } => "paused",
+            Self::Resumed { .. } => "resumed",
+            Self::RollbackStarted { .. } => "rollback-started",
+            Self::RolledBack => "rolled-back",
+            Self::Rejected { .. } => "rejected",
+            Self::ExposureLapsed { .. } => "exposure-lapsed",
+            Self::TrafficShifted { .. } => "traffic-shifted",
+            Self::GateChanged { .. } => "gate-changed",
+            Self::FindingRaised { .. } => "finding-raised",
+            Self::InstanceExited { .. } => "instance-exited",
+            Self::EvidenceCaptured { .. } => "evidence-captured",
+        }
+    }
+}
+
+/// Why a rollout goes back. The one true reason, with its numbers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "cause")]
+pub enum Cause {
+    Gate { gate: String, because: String },
+    Harm { because: String },
+    CannotStart { instance: String, why: String },
+    NeverReady {
+        #[serde(with = "duration_ms")]
+        after: Duration,
+        last: String,
+    },
+    CrashLoop { instance: String, exits: u32, last: String },
+    Unready { ready: u32, needed: u32, last: String },
+    Memory { instance: String, bytes: u64, limit: u64 },
+    Deadline {
+        what: String,
+        #[serde(with = "duration_ms")]
+        after: Duration,
+    },
+    NoData { gate: String, because: String },
+    Aborted { by: String, reason: String },
+    Superseded { by: String },
+    Unsupported { because: String },
+}
+
+impl Cause {
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Gate { .. } => "gate-failed",
+            Self::Harm { .. } => "harm-found",
+            Self::CannotStart { .. } => "cannot-start",
+            Self::NeverReady { .. } => "never-ready",
+            Self::CrashLoop { .. } => "crash-loop",
+            Self::Unready { .. } => "unready",
+            Self::Memory { .. } => "memory-limit",
+            Self::Deadline { .. } => "deadline-passed",
+            Self::NoData { .. } => "no-data",
+            Self::Aborted { .. } => "aborted",
+            Self::Superseded { .. } => "superseded",
+            Self::Unsupported { .. } => "unsupported",
+        }
+    }
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::Gate { gate, because } => format!("gate {gate} failed: {because}"),
+            Self::Harm { because } | Self::Unsupported { because } => because.clone(),
+            Self::CannotStart { instance, why } => format!("{instance} cannot start: {why}"),
+            Self::NeverReady { after, last } => {
+                format!("not ready after {}: {last}", human_duration(*after))
+            }
+            Self::CrashLoop { instance, exits, last } => {
+                format!("{instance} is crash-looping: {exits} exits, the last with {last}")
+            }
+            Self::Unready { ready, needed, last } => {
+                format!("only {ready} of {needed} instances are ready: {last}")
+            }
+            Self::Memory { instance, bytes, limit } => format!(
+                "{instance} uses {} MB of memory, limit {} MB",
+                bytes / 1_000_000,
+                limit / 1_000_000
+            ),
+            Self::Deadline { what, after } => format!("{what} did not end within {}", human_duration(*after)),
+            Self::NoData { gate, because } => format!("gate {gate} has no data: {because}"),
+            Self::Aborted { by, reason } if reason.is_empty() => format!("aborted by {by}"),
+            Self::Aborted { by, reason } => format!("aborted by {by}: {reason}"),
+            Self::Superseded { by } => format!("replaced by a newer deploy of {by}"),
+        }
+    }
+    /// A person ended it, not a gate or trigger.
+    pub fn is_personal(&self) -> bool {
+        matches!(self, Self::Aborted { .. } | Self::Superseded { .. })
+    }
+}
+
+/// What was known when a rollout went back: captured before anything of the canary is stopped.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct FailureBundle {
+    pub judgement: Option<Judgement>,
+    pub canary: Outcomes,
+    pub stable: Outcomes,
+    pub canary_latency: Histogram,
+    pub stable_latency: Histogram,
+    /// Routes with failures first.
+    pub routes: Vec<RouteRow>,
+    /// The first failing requests.
+    pub failures: Vec<Failure>,
+    pub exits: Vec<ExitCapture>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RouteRow {
+    pub route: String,
+    pub canary: Outcomes,
+    pub stable: Outcomes,
+}
+
+/// One instance of the canary as it was left.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExitCapture {
+    pub instance: String,
+    pub pid: Option<u32>,
+    pub state: String,
+    pub exits: Vec<ExitRecord>,
+    pub probe: Option<String>,
+    pub memory_bytes: u64,
+    /// The last lines it wrote, oldest first.
+    pub log: Vec<String>,
+}
+
+/// The salt that decides which users a rollout picks.
+pub(crate) fn salt(rollout: RolloutId) -> u64 {
+    // SplitMix64's finalizer: neighbouring numbers give unrelated salts.
+    let mut z = rollout.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}

@@ -1,0 +1,123 @@
+//! What the world looks like, and the few ways to move it.
+
+use serde::{Deserialize, Serialize};
+use staunch_model::{InstanceId, Revision, RevisionDigest, ServiceName, SplitGeneration, Timestamp, Weight};
+
+/// One service as the platform sees it at one time.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Observed {
+    pub at: Timestamp,
+    pub instances: Vec<InstanceStatus>,
+    pub split: Option<ObservedSplit>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InstanceStatus {
+    pub id: InstanceId,
+    pub revision: RevisionDigest,
+    pub state: InstanceState,
+    pub ready: bool,
+    /// When the present readiness (or unreadiness) began.
+    pub ready_changed: Timestamp,
+    /// When the present process was started.
+    pub started: Timestamp,
+    pub pid: Option<u32>,
+    /// The last exits, oldest first, at most ten.
+    pub exits: Vec<ExitRecord>,
+    pub memory_bytes: u64,
+    /// Share of one core over the last second.
+    pub cpu_ratio: f64,
+    /// Requests answered by the present process, and those it has now (tunnels included).
+    pub attempts: u64,
+    pub in_flight: u64,
+    /// The last probe's result in words.
+    pub probe: Option<String>,
+}
+
+impl InstanceStatus {
+    /// It can take requests: ready, and nobody has asked it to stop.
+    pub fn serves(&self) -> bool {
+        self.ready
+            && match self.state {
+                InstanceState::Starting | InstanceState::Running => true,
+                InstanceState::BackingOff { .. }
+                | InstanceState::Stopping
+                | InstanceState::Exited
+                | InstanceState::CannotExec { .. } => false,
+            }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "state")]
+pub enum InstanceState {
+    Starting,
+    Running,
+    /// Waiting to be started again.
+    BackingOff { until: Timestamp },
+    Stopping,
+    Exited,
+    /// The command cannot be executed at all; the text says why.
+    CannotExec { error: String },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExitRecord {
+    pub at: Timestamp,
+    /// `exit status 1`, `killed by SIGKILL`, `unknown (adopted)`.
+    pub status: String,
+    pub uptime_ms: u64,
+}
+
+/// What the data plane was last told, and whether it obeys.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ObservedSplit {
+    pub wish: SplitWish,
+    /// Every thread of every edge routes by it.
+    pub seen: bool,
+    /// The canary's lease under this generation has lapsed: all traffic is on stable.
+    pub lapsed: bool,
+    /// When the wish was given.
+    pub since: Timestamp,
+}
+
+/// Who shall get the traffic. Without a stable side and a canary nobody does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SplitWish {
+    pub generation: SplitGeneration,
+    /// Salt of the assignment of users: one per rollout.
+    pub salt: u64,
+    pub stable: Option<RevisionDigest>,
+    pub canary: Option<(RevisionDigest, Weight)>,
+}
+
+impl ObservedSplit {
+    /// The split in effect: a lapsed canary gets nothing, whatever was wished.
+    pub(crate) fn in_effect(&self) -> SplitWish {
+        let canary = self.wish.canary.clone().filter(|_| !self.lapsed);
+        SplitWish { canary, ..self.wish.clone() }
+    }
+}
+
+impl SplitWish {
+    /// Somebody shall get traffic.
+    pub(crate) fn sends(&self) -> bool {
+        self.stable.is_some() || self.canary.is_some()
+    }
+    pub fn sends_to(&self, revision: &RevisionDigest) -> bool {
+        self.stable.as_ref() == Some(revision)
+            || self.canary.as_ref().is_some_and(|(canary, _)| canary == revision)
+    }
+    pub fn canary_weight(&self) -> Weight {
+        self.canary.as_ref().map_or(Weight::ZERO, |(_, weight)| *weight)
+    }
+}
+
+/// One move. Idempotent: executing it twice does what executing it once does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    Start { service: ServiceName, revision: Box<Revision>, instance: InstanceId },
+    /// SIGTERM, the revision's grace, SIGKILL.
+    Stop { instance: InstanceId },
+    Shift { service: ServiceName, wish: SplitWish },
+}

@@ -1,0 +1,222 @@
+//! The report for people: plain text and Markdown from the same sections.
+
+use std::time::Duration;
+
+use staunch_analysis::Band;
+use staunch_model::{Outcomes, Timestamp, human_duration};
+
+use super::{Cost, Report};
+use crate::{ExitCapture, RouteRow};
+
+const LOG_LINES: usize = 8;
+const EXAMPLES: usize = 5;
+
+impl Report {
+    pub fn headline(&self) -> String {
+        let from = self.from.as_ref().map_or_else(String::new, |from| format!("{from} → "));
+        let outcome = match self.phase.as_str() {
+            "succeeded" => format!("promoted after {}", self.took()),
+            "rolled-back" => format!("rolled back after {}{}", self.took(), self.at_step()),
+            "rolling-back" => format!("going back{}", self.at_step()),
+            other if self.step.is_some() => format!("{other}{}", self.at_step()),
+            other => other.to_owned(),
+        };
+        format!("rollout {} · {} {from}{} · {outcome}", self.rollout, self.service, self.to)
+    }
+
+    fn took(&self) -> String {
+        let total = self.ended.map(|ended| ended.since(self.started));
+        let exposed = self.exposed_ms.map(Duration::from_millis);
+        let span = if self.phase == "succeeded" { total } else { exposed.or(total) };
+        human_duration(span.unwrap_or_default())
+    }
+
+    fn at_step(&self) -> String {
+        match self.step {
+            Some((step, weight)) if self.was_exposed() => format!(" at step {} ({weight} %)", step + 1),
+            Some(_) | None => " before any user saw it".to_owned(),
+        }
+    }
+
+    fn was_exposed(&self) -> bool {
+        self.exposed_ms.is_some() || self.cost.canary_requests > 0
+    }
+
+    /// Aligned text for a terminal.
+    pub fn text(&self) -> String {
+        let mut out = format!("{}\n\n", self.headline());
+        for (title, lines) in self.sections() {
+            for (number, line) in lines.iter().enumerate() {
+                let label = if number == 0 { title } else { "" };
+                out.push_str(format!("{label:<10}{line}").trim_end());
+                out.push('\n');
+            }
+        }
+        out
+    }
+
+    /// The same for a pull request.
+    pub fn markdown(&self) -> String {
+        let mut out = format!("## {}\n", self.headline());
+        for (title, lines) in self.sections() {
+            out.push_str(&format!("\n**{title}**\n\n```\n{}\n```\n", lines.join("\n").replace("```", "'''")));
+        }
+        out
+    }
+
+    fn sections(&self) -> Vec<(&'static str, Vec<String>)> {
+        let all = vec![
+            ("Because", self.because_lines()),
+            ("Where", where_lines(&self.routes)),
+            ("First", self.first_lines()),
+            ("Log", self.exits.iter().flat_map(log_lines).collect()),
+            ("Changed", self.changed.clone()),
+            ("Unknown", unknown_lines(&self.unknown)),
+            ("Cost", self.cost_lines()),
+            ("Timeline", self.timeline_lines()),
+        ];
+        all.into_iter().filter(|(_, lines)| !lines.is_empty()).collect()
+    }
+
+    fn because_lines(&self) -> Vec<String> {
+        let Some(because) = &self.because else { return self.gate_lines() };
+        let mut lines = vec![because.clone()];
+        if let Some(gate) = &self.deciding {
+            let sure = 100.0 * (1.0 - (-gate.harm_limit).exp());
+            lines[0] = format!("{because} ({sure:.0} % sure)");
+            let canary = gate.canary.as_ref().map(|band| format!("{} {}", self.to, show(&gate.gate, band)));
+            let from = self.from.as_deref().unwrap_or("stable");
+            let stable = gate.stable.as_ref().map(|band| format!("{from} {}", show(&gate.gate, band)));
+            lines.extend(canary);
+            lines.extend(stable);
+            lines.push(format!("e = {}, limit {:.0}", grouped(gate.log_e_harm.exp()), gate.harm_limit.exp()));
+        }
+        lines
+    }
+
+    /// What the gates said last, for a rollout that was not taken back.
+    fn gate_lines(&self) -> Vec<String> {
+        let gates = self.judgement.iter().flat_map(|judgement| &judgement.gates);
+        gates.map(|gate| format!("gate {}: {}", gate.gate, gate.verdict.because)).collect()
+    }
+
+    fn first_lines(&self) -> Vec<String> {
+        self.failures
+            .iter()
+            .take(EXAMPLES)
+            .map(|failure| {
+                let status = failure.status.map_or_else(|| kind_words(failure.kind), |code| code.to_string());
+                let trace = failure.trace.as_ref().map(|id| format!("  trace {id}")).unwrap_or_default();
+                let shield = if failure.shielded { "  (user answered from stable)" } else { "" };
+                let ms = failure.micros as f64 / 1_000.0;
+                format!("{} {} {} {status} {ms:.0} ms{trace}{shield}", stamp(failure.at), failure.method, failure.path)
+            })
+            .collect()
+    }
+
+    fn cost_lines(&self) -> Vec<String> {
+        let Cost { canary_requests, failed, shielded, all_at_once } = self.cost;
+        if canary_requests == 0 && self.was_exposed() && self.judgement.is_none() {
+            // Nothing was counted, or nothing was captured: nothing is claimed.
+            return vec![];
+        }
+        if canary_requests == 0 {
+            return vec!["no user request reached the new revision".to_owned()];
+        }
+        let reached = failed.saturating_sub(shielded);
+        let mut lines = vec![format!(
+            "{failed} of {canary_requests} canary requests failed; {reached} reached users, {shielded} were              answered from stable"
+        )];
+        if self.cause.is_some() && failed > 0 {
+            lines.push(format!("all at once, the same time would have failed ≈ {all_at_once}"));
+        }
+        lines
+    }
+
+    fn timeline_lines(&self) -> Vec<String> {
+        self.timeline.iter().map(|row| format!("{} {}", stamp(row.at), row.what)).collect()
+    }
+}
+
+fn stamp(at: Timestamp) -> String {
+    at.rfc3339().get(11..23).map_or_else(|| at.rfc3339(), str::to_owned)
+}
+
+fn kind_words(kind: staunch_model::FailureKind) -> String {
+    use staunch_model::FailureKind;
+    match kind {
+        FailureKind::ServerError => "server error",
+        FailureKind::ConnectError => "connection refused",
+        FailureKind::Timeout => "no answer",
+        FailureKind::Reset => "connection reset",
+    }
+    .to_owned()
+}
+
+fn show(gate: &str, band: &Band) -> String {
+    if gate.starts_with("latency") {
+        let ms = |micros: f64| format!("{:.1} ms", micros / 1_000.0);
+        return format!("{} ({} requests)", ms(band.estimate), band.requests);
+    }
+    let percent = |ratio: f64| format!("{:.2}", ratio * 100.0);
+    format!(
+        "{} %  [{} … {}]  {} of {}",
+        percent(band.estimate),
+        percent(band.low),
+        percent(band.high),
+        band.events,
+        band.requests
+    )
+}
+
+fn grouped(value: f64) -> String {
+    if value.is_finite() && value < 1e6 { format!("{value:.0}") } else { format!("{value:.1e}") }
+}
+
+/// The failing routes, worst first: canary against stable.
+fn where_lines(routes: &[RouteRow]) -> Vec<String> {
+    let failing: Vec<_> = routes.iter().filter(|row| row.canary.failed() > 0).take(10).collect();
+    if failing.is_empty() {
+        return vec![];
+    }
+    let width = failing.iter().map(|row| row.route.chars().count()).max().unwrap_or(0).max(5);
+    let mut lines = vec![format!("{:<width$}  {:<18} {:>14} {:>16}", "route", "failed as", "canary", "stable")];
+    lines.extend(failing.iter().map(|row| {
+        let canary = format!("{} / {}", row.canary.failed(), row.canary.judged());
+        let stable = format!("{} / {}", row.stable.failed(), row.stable.judged());
+        let new = if row.stable.failed() == 0 { "  new in canary" } else { "" };
+        format!("{:<width$}  {:<18} {canary:>14} {stable:>16}{new}", row.route, kinds(&row.canary))
+    }));
+    lines
+}
+
+fn kinds(outcomes: &Outcomes) -> String {
+    let all = [
+        ("5xx", outcomes.server_error),
+        ("refused", outcomes.connect_error),
+        ("no answer", outcomes.timeout),
+        ("reset", outcomes.reset),
+    ];
+    let seen: Vec<_> = all.iter().filter(|(_, count)| *count > 0).map(|(name, _)| *name).collect();
+    seen.join(", ")
+}
+
+fn log_lines(exit: &ExitCapture) -> Vec<String> {
+    let pid = exit.pid.map(|pid| format!(" pid {pid}")).unwrap_or_default();
+    let last = exit.exits.last().map(|e| format!(", last exit: {}", e.status)).unwrap_or_default();
+    let probe = exit.probe.as_ref().map(|text| format!(", last probe: {text}")).unwrap_or_default();
+    let mut lines = vec![format!("{}{pid} {}{last}{probe}", exit.instance, exit.state)];
+    let skip = exit.log.len().saturating_sub(LOG_LINES);
+    lines.extend(exit.log.iter().skip(skip).map(|line| format!("  {line}")));
+    lines
+}
+
+fn unknown_lines(routes: &[String]) -> Vec<String> {
+    if routes.is_empty() {
+        return vec![];
+    }
+    let shown = routes.iter().take(8).cloned().collect::<Vec<_>>().join(", ");
+    let more = if routes.len() > 8 { format!(" and {} more", routes.len() - 8) } else { String::new() };
+    vec![format!("{shown}{more} had no canary requests; nothing is known of them")]
+}
+

@@ -1,0 +1,208 @@
+//! One rollout: the fold of its events.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use staunch_model::{RolloutKind, RolloutSpec, SplitGeneration, Step, Timestamp, Weight, duration_ms};
+
+use crate::event::salt;
+use crate::{Cause, Event, Pace, Phase, SplitWish};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rollout {
+    pub spec: RolloutSpec,
+    pub phase: Phase,
+    /// The traffic this rollout wishes for now.
+    pub wish: SplitWish,
+    pub admitted: Timestamp,
+    /// When the present phase or step was entered.
+    pub entered: Timestamp,
+    /// How long it has been paused since then, the present pause not counted.
+    #[serde(default, with = "duration_ms")]
+    pub paused: Duration,
+    pub ended: Option<Timestamp>,
+    pub by: String,
+}
+
+/// An event that cannot happen in this phase: a bug or a damaged journal, never a silent no-op.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{event}` cannot happen while {phase}")]
+pub struct IllegalEvent {
+    pub event: &'static str,
+    pub phase: &'static str,
+}
+
+impl Rollout {
+    pub fn admit(spec: RolloutSpec, generation: SplitGeneration, by: String, at: Timestamp) -> Self {
+        let stable = spec.from.as_ref().map(|revision| revision.digest.clone());
+        let wish = SplitWish { generation, salt: salt(spec.id), stable, canary: None };
+        Self { spec, phase: Phase::Pending, wish, admitted: at, entered: at, paused: Duration::ZERO, ended: None, by }
+    }
+
+    pub fn is_active(&self) -> bool {
+        !self.phase.is_end()
+    }
+
+    /// The steps before the promotion. Only a canary beside a revision that serves has any: the first revision and
+    /// a rollback by a person go to 100 % at once.
+    pub(crate) fn steps(&self) -> &[Step] {
+        let gradual = self.spec.kind == RolloutKind::Canary && self.spec.from.is_some();
+        if gradual { &self.spec.canary.steps } else { &[] }
+    }
+
+    /// The only place where a phase changes.
+    pub fn apply(&mut self, at: Timestamp, event: &Event) -> Result<(), IllegalEvent> {
+        let next = self.next_phase(at, event)?;
+        self.move_wish(event);
+        let changed = next != self.phase;
+        match (event, self.phase.pace()) {
+            (Event::Resumed { .. }, Some(Pace::Paused { since, .. })) => self.paused += at.since(*since),
+            (Event::Paused { .. } | Event::Resumed { .. }, _) => {}
+            (_, _) if changed => (self.entered, self.paused) = (at, Duration::ZERO),
+            (_, _) => {}
+        }
+        self.phase = next;
+        if changed && self.phase.is_end() {
+            self.ended = Some(at);
+        }
+        Ok(())
+    }
+
+    fn next_phase(&self, at: Timestamp, event: &Event) -> Result<Phase, IllegalEvent> {
+        let illegal = || IllegalEvent { event: event.kind(), phase: self.phase.name() };
+        let next = match event {
+            Event::Admitted { .. } => None,
+            Event::PreparationStarted => (self.phase == Phase::Pending).then_some(Phase::Preparing),
+            Event::StepEntered { step, .. } => self.enter_step(*step),
+            Event::StepPassed { step, .. } => self.at_step(*step).then(|| self.phase.clone()),
+            Event::PromotionStarted { .. } => self.may_promote().then_some(Phase::Promoting),
+            Event::BakeStarted { until } => (self.phase == Phase::Promoting)
+                .then_some(Phase::Baking { until: *until, pace: Pace::Automatic }),
+            Event::Succeeded { .. } => matches!(self.phase, Phase::Promoting | Phase::Baking { .. })
+                .then_some(Phase::Succeeded),
+            Event::Paused { by, reason } => self.with_pace(Pace::Paused {
+                by: by.clone(),
+                reason: reason.clone(),
+                since: at,
+            }),
+            Event::Resumed { .. } => self.with_pace(Pace::Automatic),
+            Event::RollbackStarted { cause, .. } => self.begin_rollback(cause),
+            Event::RolledBack => self.finish_rollback(),
+            Event::Rejected { because } => (self.phase == Phase::Pending)
+                .then(|| Phase::Rejected { because: because.clone() }),
+            Event::ExposureLapsed { .. } => self.phase.is_exposed().then(|| self.phase.clone()),
+            Event::TrafficShifted { .. }
+            | Event::GateChanged { .. }
+            | Event::FindingRaised { .. }
+            | Event::InstanceExited { .. }
+            | Event::EvidenceCaptured { .. } => Some(self.phase.clone()),
+        };
+        next.ok_or_else(illegal)
+    }
+
+    fn enter_step(&self, step: usize) -> Option<Phase> {
+        let known = step < self.steps().len();
+        let follows = match self.phase {
+            Phase::Preparing => step == 0,
+            Phase::Progressing { step: now, .. } => step == now + 1,
+            Phase::Pending
+            | Phase::Promoting
+            | Phase::Baking { .. }
+            | Phase::Succeeded
+            | Phase::RollingBack { .. }
+            | Phase::RolledBack { .. }
+            | Phase::Rejected { .. } => false,
+        };
+        (known && follows).then_some(Phase::Progressing { step, pace: Pace::Automatic })
+    }
+
+    fn at_step(&self, step: usize) -> bool {
+        matches!(self.phase, Phase::Progressing { step: now, .. } if now == step)
+    }
+
+    fn may_promote(&self) -> bool {
+        let from_start = self.phase == Phase::Preparing && self.steps().is_empty();
+        from_start || matches!(self.phase, Phase::Progressing { .. })
+    }
+
+    fn with_pace(&self, new: Pace) -> Option<Phase> {
+        let turns = match (self.phase.pace()?, &new) {
+            (Pace::Automatic, Pace::Paused { .. }) | (Pace::Paused { .. }, Pace::Automatic) => true,
+            (Pace::Automatic, Pace::Automatic) | (Pace::Paused { .. }, Pace::Paused { .. }) => false,
+        };
+        let phase = match self.phase {
+            Phase::Progressing { step, .. } => Phase::Progressing { step, pace: new },
+            Phase::Baking { until, .. } => Phase::Baking { until, pace: new },
+            Phase::Pending
+            | Phase::Preparing
+            | Phase::Promoting
+            | Phase::Succeeded
+            | Phase::RollingBack { .. }
+            | Phase::RolledBack { .. }
+            | Phase::Rejected { .. } => return None,
+        };
+        turns.then_some(phase)
+    }
+
+    fn begin_rollback(&self, cause: &Cause) -> Option<Phase> {
+        let already = matches!(self.phase, Phase::RollingBack { .. });
+        (self.is_active() && !already).then(|| Phase::RollingBack { cause: cause.clone() })
+    }
+
+    fn finish_rollback(&self) -> Option<Phase> {
+        match &self.phase {
+            Phase::RollingBack { cause } => Some(Phase::RolledBack { cause: cause.clone() }),
+            Phase::Pending
+            | Phase::Preparing
+            | Phase::Progressing { .. }
+            | Phase::Promoting
+            | Phase::Baking { .. }
+            | Phase::Succeeded
+            | Phase::RolledBack { .. }
+            | Phase::Rejected { .. } => None,
+        }
+    }
+
+    fn move_wish(&mut self, event: &Event) {
+        let to = self.spec.to.digest.clone();
+        match event {
+            Event::StepEntered { weight, generation, .. } => {
+                self.wish.generation = *generation;
+                self.wish.canary = Some((to, *weight));
+            }
+            Event::PromotionStarted { generation, .. } => {
+                self.wish.generation = *generation;
+                // With nobody to fall back on, the first revision is stable at once.
+                if self.spec.from.is_none() {
+                    self.wish.stable = Some(to);
+                } else {
+                    self.wish.canary = Some((to, Weight::FULL));
+                }
+            }
+            Event::Succeeded { generation } => {
+                self.wish.generation = *generation;
+                self.wish.stable = Some(to);
+                self.wish.canary = None;
+            }
+            Event::RollbackStarted { generation, .. } => {
+                self.wish.generation = *generation;
+                self.wish.stable = self.spec.from.as_ref().map(|revision| revision.digest.clone());
+                self.wish.canary = None;
+            }
+            Event::ExposureLapsed { generation, .. } => self.wish.generation = *generation,
+            Event::Admitted { .. }
+            | Event::PreparationStarted
+            | Event::StepPassed { .. }
+            | Event::BakeStarted { .. }
+            | Event::Paused { .. }
+            | Event::Resumed { .. }
+            | Event::RolledBack
+            | Event::Rejected { .. }
+            | Event::TrafficShifted { .. }
+            | Event::GateChanged { .. }
+            | Event::FindingRaised { .. }
+            | Event::InstanceExited { .. }
+            | Event::EvidenceCaptured { .. } => {}
+        }
+    }
+}

