@@ -10,7 +10,7 @@ use staunch_ports::JournalError;
 use tokio::sync::watch;
 
 use crate::codes::Code;
-use crate::problem::{Answer, Problem};
+use crate::problem::{Answer, Refusal};
 use crate::serve::Admin;
 
 /// Entries read from the journal at once.
@@ -39,7 +39,7 @@ impl App {
     ) -> Answer<T> {
         let handle = self.handle.clone();
         let done = tokio::task::spawn_blocking(move || work(&handle)).await;
-        done.map_err(|error| Problem::new(Code::Internal, error.to_string()))
+        done.map_err(|error| Refusal::new(Code::Internal, error.to_string()))
     }
 
     pub(crate) async fn journal<T: Send + 'static>(
@@ -70,7 +70,7 @@ impl App {
     }
 }
 
-fn unknown_service(name: &str) -> Problem {
+fn unknown_service(name: &str) -> Refusal {
     staunch_control::Refused::UnknownService(name.to_owned()).into()
 }
 

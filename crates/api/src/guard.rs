@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, Method, header};
 
 use crate::app::Shared;
 use crate::codes::Code;
-use crate::problem::{Answer, Problem};
+use crate::problem::{Answer, Refusal};
 use crate::who::Peer;
 
 pub(crate) async fn guard(State(app): State<Shared>, request: Request, next: Next) -> Response {
@@ -28,7 +28,7 @@ fn admit(request: &Request, bound: &str, port: u16) -> Answer<()> {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let named = request.uri().authority().is_none_or(|authority| ours(authority.as_str()));
     if !ours(host) || !named {
-        return Err(Problem::new(Code::ForbiddenHost, format!("`{host}` is not a name of this server")));
+        return Err(Refusal::new(Code::ForbiddenHost, format!("`{host}` is not a name of this server")));
     }
     let looks = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     match request.headers().get(header::ORIGIN) {
@@ -42,7 +42,7 @@ fn from_us(origin: &HeaderValue, ours: impl Fn(&str) -> bool) -> Answer<()> {
     if origin.strip_prefix("http://").is_some_and(ours) {
         return Ok(());
     }
-    Err(Problem::new(Code::ForbiddenOrigin, format!("`{origin}` may look, but not send commands")))
+    Err(Refusal::new(Code::ForbiddenOrigin, format!("`{origin}` may look, but not send commands")))
 }
 
 fn is_ours(host: &str, bound: &str, port: u16) -> bool {

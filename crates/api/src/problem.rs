@@ -27,58 +27,71 @@ pub struct Problem {
     pub help: String,
 }
 
-pub(crate) type Answer<T> = Result<T, Problem>;
-
 impl Problem {
-    pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
-        let info = code.info();
-        Self {
-            kind: format!("/errors/{}", info.code),
-            title: info.title.to_owned(),
-            status: info.status,
-            detail: detail.into(),
-            code: info.code.to_owned(),
-            allowed_actions: vec![],
-            help: info.help.to_owned(),
-        }
-    }
-
-    fn allowing(mut self, allowed: &[String]) -> Self {
-        self.allowed_actions = allowed.iter().map(|name| command_key(name)).collect();
-        self
-    }
-
     /// The exit code of a command that ends with this problem.
     pub fn exit_code(&self) -> u8 {
         code(&self.code).map_or(1, |info: &CodeInfo| info.exit)
     }
 }
 
-impl From<Refused> for Problem {
-    fn from(refused: Refused) -> Self {
-        let detail = refused.to_string();
-        match refused {
-            Refused::UnknownService(_) => Self::new(Code::UnknownService, detail),
-            Refused::UnknownRevision { .. } => Self::new(Code::UnknownRevision, detail),
-            Refused::Conflict { allowed, .. } => Self::new(Code::Conflict, detail).allowing(&allowed),
-            Refused::Config(_) => Self::new(Code::ConfigInvalid, detail),
-            Refused::Platform(_) => Self::new(Code::PlatformRefused, detail),
-            Refused::Journal(_) => Self::new(Code::JournalRefused, detail),
-            Refused::Stopping => Self::new(Code::Stopping, detail),
+/// A problem before it is written out.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) code: Code,
+    pub(crate) detail: String,
+    allowed: Vec<String>,
+}
+
+pub(crate) type Answer<T> = Result<T, Refusal>;
+
+impl Refusal {
+    pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), allowed: vec![] }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let info = refusal.code.info();
+        Self {
+            kind: format!("/errors/{}", info.code),
+            title: info.title.to_owned(),
+            status: info.status,
+            detail: refusal.detail,
+            code: info.code.to_owned(),
+            allowed_actions: refusal.allowed.iter().map(|name| command_key(name)).collect(),
+            help: info.help.to_owned(),
         }
     }
 }
 
-impl From<JournalError> for Problem {
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        let detail = refused.to_string();
+        let (code, allowed) = match refused {
+            Refused::UnknownService(_) => (Code::UnknownService, vec![]),
+            Refused::UnknownRevision { .. } => (Code::UnknownRevision, vec![]),
+            Refused::Conflict { allowed, .. } => (Code::Conflict, allowed),
+            Refused::Config(_) => (Code::ConfigInvalid, vec![]),
+            Refused::Platform(_) => (Code::PlatformRefused, vec![]),
+            Refused::Journal(_) => (Code::JournalRefused, vec![]),
+            Refused::Stopping => (Code::Stopping, vec![]),
+        };
+        Self { code, detail, allowed }
+    }
+}
+
+impl From<JournalError> for Refusal {
     fn from(error: JournalError) -> Self {
         Self::new(Code::JournalRefused, error.to_string())
     }
 }
 
-impl IntoResponse for Problem {
+impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, axum::Json(self)).into_response();
+        let problem = Problem::from(self);
+        let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, axum::Json(problem)).into_response();
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         response

@@ -19,7 +19,7 @@ use crate::app::Shared;
 use crate::codes::Code;
 use crate::guard::guard;
 use crate::intake::BODY_LIMIT;
-use crate::problem::Problem;
+use crate::problem::Refusal;
 use crate::v1::command_key;
 
 pub(crate) fn router(app: Shared) -> Router {
@@ -73,10 +73,10 @@ fn with_command(router: Router<Shared>, command: Command) -> Router<Shared> {
         .route(&format!("/services/{{name}}/{key}"), post(to_service))
 }
 
-async fn nothing_here(uri: http::Uri) -> Problem {
-    Problem::new(Code::NotFound, format!("nothing is at {}", uri.path()))
+async fn nothing_here(uri: http::Uri) -> Refusal {
+    Refusal::new(Code::NotFound, format!("nothing is at {}", uri.path()))
 }
 
-async fn other_method(method: http::Method, uri: http::Uri) -> Problem {
-    Problem::new(Code::MethodNotAllowed, format!("{} does not take {method}", uri.path()))
+async fn other_method(method: http::Method, uri: http::Uri) -> Refusal {
+    Refusal::new(Code::MethodNotAllowed, format!("{} does not take {method}", uri.path()))
 }

@@ -4,7 +4,7 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 
 use crate::codes::Code;
-use crate::problem::Problem;
+use crate::problem::Refusal;
 
 /// Where a connection comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,8 +24,8 @@ pub(crate) struct Who(pub(crate) String);
 const LONGEST: usize = 64;
 
 impl<S: Sync> FromRequestParts<S> for Who {
-    type Rejection = Problem;
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+    type Rejection = Refusal;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
         let Some(Peer::Unix { uid }) = parts.extensions.get::<Peer>().copied() else {
             // Anyone on this machine can reach the port: a name given there proves nothing.
             return Ok(Self("local".to_owned()));
@@ -37,11 +37,11 @@ impl<S: Sync> FromRequestParts<S> for Who {
     }
 }
 
-fn name(given: &[u8]) -> Result<String, Problem> {
+fn name(given: &[u8]) -> Result<String, Refusal> {
     let text = std::str::from_utf8(given).unwrap_or_default().trim();
     let well = !text.is_empty() && text.chars().count() <= LONGEST && !text.chars().any(char::is_control);
     let rule = "`X-Staunch-Actor` is a name of 1 to 64 printable characters";
-    if well { Ok(text.to_owned()) } else { Err(Problem::new(Code::BadRequest, rule)) }
+    if well { Ok(text.to_owned()) } else { Err(Refusal::new(Code::BadRequest, rule)) }
 }
 
 fn login_name(uid: u32) -> String {

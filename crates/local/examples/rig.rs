@@ -58,7 +58,9 @@ fn rest() {
 
 /// Does not end on SIGTERM, and has a child that does not either.
 fn be_stubborn() {
-    let _child = Command::new("sh").args(["-c", "trap '' TERM; while true; do sleep 1; done"]).spawn().expect("sh");
+    let command = ["-c", "trap '' TERM; while true; do sleep 1; done"];
+    let mut child = Command::new("sh").args(command).spawn().expect("there is a shell");
+    std::thread::spawn(move || child.wait());
     std::thread::spawn(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {

@@ -42,10 +42,8 @@ impl KeeperClient {
         if answer.is_err() {
             self.stream = None;
         }
-        match answer? {
-            Response::Refused { error } => Err(KeeperError::Refused(error)),
-            other => Ok(other),
-        }
+        let answer = answer?;
+        if let Response::Refused { error } = answer { Err(KeeperError::Refused(error)) } else { Ok(answer) }
     }
 
     fn exchange(&mut self, request: &Request) -> io::Result<Response> {
@@ -67,20 +65,32 @@ impl KeeperClient {
     /// # Errors
     /// See [`KeeperError`].
     pub fn hello(&mut self) -> Result<KeeperInfo, KeeperError> {
-        match self.ask(&Request::Hello)? {
-            Response::Hello(info) => Ok(info),
-            other => Err(KeeperError::Unexpected(Box::new(other))),
+        let answer = self.ask(&Request::Hello)?;
+        if let Response::Hello(info) = answer { Ok(info) } else { Err(unexpected(answer)) }
+    }
+
+    /// `None` when the list is still the one with that number.
+    ///
+    /// # Errors
+    /// See [`KeeperError`].
+    pub fn list_since(&mut self, seen: u64) -> Result<Option<Listing>, KeeperError> {
+        let answer = self.ask(&Request::ListSince { seen })?;
+        if answer == Response::Unchanged {
+            return Ok(None);
         }
+        if let Response::Listing(listing) = answer { Ok(Some(listing)) } else { Err(unexpected(answer)) }
     }
 
     /// # Errors
     /// See [`KeeperError`].
     pub fn list(&mut self) -> Result<Listing, KeeperError> {
-        match self.ask(&Request::List)? {
-            Response::Listing(listing) => Ok(listing),
-            other => Err(KeeperError::Unexpected(Box::new(other))),
-        }
+        let answer = self.ask(&Request::List)?;
+        if let Response::Listing(listing) = answer { Ok(listing) } else { Err(unexpected(answer)) }
     }
+}
+
+fn unexpected(answer: Response) -> KeeperError {
+    KeeperError::Unexpected(Box::new(answer))
 }
 
 fn connect(socket: &Path) -> io::Result<BufReader<UnixStream>> {

@@ -9,7 +9,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::process::MARK;
+use crate::process::{HOME, MARK};
 use crate::protocol::InstanceSpec;
 
 /// Why no process came of it.
@@ -34,7 +34,11 @@ pub(crate) struct Resolved {
 ///
 /// # Errors
 /// The command is empty, not found, not executable, or its directory is not there.
-pub(crate) fn resolve(words: &[String], dir: &Path, env: &BTreeMap<String, String>) -> Result<Resolved, LaunchError> {
+pub(crate) fn resolve(
+    words: &[String],
+    dir: &Path,
+    env: &BTreeMap<String, String>,
+) -> Result<Resolved, LaunchError> {
     if !dir.is_dir() {
         return Err(LaunchError::Never(format!("the working directory {} is not there", dir.display())));
     }
@@ -61,9 +65,14 @@ fn search(name: &str, env: &BTreeMap<String, String>) -> Result<PathBuf, LaunchE
 
 fn check(name: &str, path: &Path) -> Result<PathBuf, LaunchError> {
     let at = path.display();
-    let meta = path.metadata().map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => LaunchError::Never(format!("command not found: {name} ({at} does not exist)")),
-        _other => LaunchError::Never(format!("{at} cannot be looked at: {error}")),
+    let meta = path.metadata().map_err(|error| {
+        let absent = error.kind() == io::ErrorKind::NotFound;
+        let cause = format!("{at} cannot be looked at: {error}");
+        LaunchError::Never(if absent {
+            format!("command not found: {name} ({at} does not exist)")
+        } else {
+            cause
+        })
     })?;
     if meta.is_dir() {
         return Err(LaunchError::Never(format!("{at} is a directory, not a program")));
@@ -103,18 +112,18 @@ pub(crate) fn environment(spec: &InstanceSpec) -> BTreeMap<String, String> {
     env
 }
 
-/// Starts the instance in a process group of its own and gives its pid.
+/// Starts the instance in a process group of its own and gives its pid. `home` is the data directory.
 ///
 /// # Errors
 /// [`LaunchError::Never`] when the command can never run, else [`LaunchError::Later`].
-pub(crate) fn launch(spec: &InstanceSpec, out: File, err: File) -> Result<u32, LaunchError> {
+pub(crate) fn launch(spec: &InstanceSpec, home: &Path, out: File, err: File) -> Result<u32, LaunchError> {
     let env = environment(spec);
     let resolved = resolve(&spec.command, &spec.dir, &env)?;
     let mut command = Command::new(&resolved.program);
     if let Some(name) = resolved.words.first() {
         command.arg0(name);
     }
-    command.args(resolved.words.iter().skip(1)).current_dir(&spec.dir).envs(&env);
+    command.args(resolved.words.iter().skip(1)).current_dir(&spec.dir).envs(&env).env(HOME, home);
     command.stdin(Stdio::null()).stdout(out).stderr(err).process_group(0);
     // The handle is let go: the pidfd that the caller opens is what is waited on.
     command.spawn().map(|child| child.id()).map_err(|error| refusal(&error, &resolved.program))

@@ -120,7 +120,8 @@ impl LogSink {
         let dropped = std::mem::take(&mut self.dropped_in_window);
         self.dropped += dropped;
         if dropped > 0 {
-            let note = format!("{} log| {dropped} lines dropped: more than 2 MiB in a second\n", now().rfc3339());
+            let note =
+                format!("{} log| {dropped} lines dropped: more than 2 MiB in a second\n", now().rfc3339());
             let _full = self.file.write(note.as_bytes());
         }
     }

@@ -63,7 +63,10 @@ impl Paths {
         self.run().join("fifo").join(format!("{id}.{stream}"))
     }
     pub fn log(&self, id: &InstanceId) -> PathBuf {
-        self.data.join("logs").join(format!("{id}.log"))
+        self.logs().join(format!("{id}.log"))
+    }
+    pub(crate) fn logs(&self) -> PathBuf {
+        self.data.join("logs")
     }
     pub(crate) fn revisions(&self) -> PathBuf {
         self.data.join("revisions")

@@ -52,11 +52,18 @@ pub(crate) fn seconds_of_ticks(ticks: u64) -> f64 {
     ticks as f64 / clock_ticks_per_second() as f64
 }
 
+/// A variable of the environment that the process was started with.
+pub(crate) fn variable(pid: u32, name: &str) -> Option<String> {
+    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let entries = environment.split(|byte| *byte == 0).map(String::from_utf8_lossy);
+    let mut pairs =
+        entries.filter_map(|entry| Some(entry.split_once('=')?).map(|(k, v)| (k.to_owned(), v.to_owned())));
+    pairs.find(|(key, _)| key == name).map(|(_, value)| value)
+}
+
 /// Whether the process was started with `name=value` in its environment.
 pub(crate) fn started_with(pid: u32, name: &str, value: &str) -> bool {
-    let wanted = format!("{name}={value}");
-    fs::read(format!("/proc/{pid}/environ"))
-        .is_ok_and(|environment| environment.split(|byte| *byte == 0).any(|entry| entry == wanted.as_bytes()))
+    variable(pid, name).is_some_and(|found| found == value)
 }
 
 /// Names this boot of the machine: start times of another boot mean nothing.

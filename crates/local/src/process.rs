@@ -14,6 +14,8 @@ use crate::proc;
 
 /// Every process of an instance carries its id in this variable: the mark by which orphans are recognised.
 pub(crate) const MARK: &str = "STAUNCH_INSTANCE";
+/// And the data directory in this one.
+pub(crate) const HOME: &str = "STAUNCH_HOME";
 
 /// A pid alone is reused; with the start time it names one process of this boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

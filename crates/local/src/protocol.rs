@@ -17,24 +17,48 @@ pub const PROTOCOL: u32 = 1;
 pub enum Request {
     Hello,
     /// Bind and listen; idempotent. Port 0 takes any free port.
-    Listen { addr: SocketAddr },
-    Unlisten { addr: SocketAddr },
+    Listen {
+        addr: SocketAddr,
+    },
+    Unlisten {
+        addr: SocketAddr,
+    },
     /// Start and keep running. One that runs this revision is left alone; a stopped one is started anew.
-    Spawn { spec: InstanceSpec },
+    Spawn {
+        spec: Box<InstanceSpec>,
+    },
     /// SIGTERM to the group, SIGKILL after the grace. Answers at once.
-    Stop { id: InstanceId, grace_ms: u64 },
+    Stop {
+        id: InstanceId,
+        grace_ms: u64,
+    },
     /// Stop and start again, counted as an exit for the given reason.
-    Restart { id: InstanceId, why: String },
+    Restart {
+        id: InstanceId,
+        why: String,
+    },
     /// Drops a stopped instance from the list; its log stays.
-    Forget { id: InstanceId },
+    Forget {
+        id: InstanceId,
+    },
     List,
+    /// The list, unless it is still the one with this number.
+    ListSince {
+        seen: u64,
+    },
     EnsureEdge,
     /// Starts another edge beside the present one. It gets the sockets when it is promoted.
-    ReplaceEdge { binary: PathBuf },
+    ReplaceEdge {
+        binary: PathBuf,
+    },
     /// Gives the edge the sockets and marks the others as draining.
-    Promote { edge: Identity },
+    Promote {
+        edge: Identity,
+    },
     /// Executes the binary in place. A success is seen by the connection's end.
-    Upgrade { binary: PathBuf },
+    Upgrade {
+        binary: PathBuf,
+    },
     /// Stops every instance and edge, then ends. Answers at once.
     Shutdown,
 }
@@ -44,10 +68,16 @@ pub enum Request {
 pub enum Response {
     Done,
     Hello(KeeperInfo),
-    Listening { addr: SocketAddr },
+    Listening {
+        addr: SocketAddr,
+    },
     Listing(Listing),
+    /// Nothing has changed since.
+    Unchanged,
     Edge(EdgeStatus),
-    Refused { error: String },
+    Refused {
+        error: String,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,6 +107,8 @@ pub struct InstanceSpec {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listing {
+    /// Rises with each change; `log_dropped` alone is none.
+    pub number: u64,
     pub keeper: KeeperInfo,
     pub instances: Vec<ProcessStatus>,
     pub edges: Vec<EdgeStatus>,
@@ -101,11 +133,15 @@ pub struct ProcessStatus {
 #[serde(rename_all = "kebab-case", tag = "state")]
 pub enum ProcessState {
     Running,
-    BackingOff { until: Timestamp },
+    BackingOff {
+        until: Timestamp,
+    },
     Stopping,
     Exited,
     /// The command cannot be executed; trying again would not help.
-    CannotExec { error: String },
+    CannotExec {
+        error: String,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -263,6 +263,16 @@ impl Upstream {
     }
 }
 
+impl Drop for Upstream {
+    /// Where the length was announced, the reader stops at its last byte, though trailers may follow: the answer is
+    /// whole. Anything else that is dropped before its end was dropped by the client.
+    fn drop(&mut self) {
+        if self.inner.size_hint().exact() == Some(0) {
+            self.finish();
+        }
+    }
+}
+
 /// `grpc-status` 2 UNKNOWN, 4 DEADLINE_EXCEEDED, 13 INTERNAL, 14 UNAVAILABLE, 15 DATA_LOSS.
 pub(crate) fn blames_the_server(headers: &HeaderMap) -> bool {
     headers

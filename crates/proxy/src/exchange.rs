@@ -393,7 +393,9 @@ async fn deliver(
     let kept = if spare.is_some() { Kept::Any } else { Kept::Recent };
     match (send(instance, request, kept, now_micros).await, spare) {
         (Err(SendError::Lost { reused: true }), Some(head)) => {
-            send(instance, Request::from_parts(head.clone(), UpBody::none()), Kept::None, now_micros).await
+            let again = Request::from_parts(head.clone(), UpBody::none());
+            // Boxed: it is rare, and its size would be carried through every request.
+            Box::pin(send(instance, again, Kept::None, now_micros)).await
         }
         (sent, _) => sent,
     }

@@ -167,7 +167,8 @@ pub(crate) async fn send(
         let reused = sender.is_some();
         let sender = match sender {
             Some(sender) => sender,
-            None => match instance.pool.connect().await {
+            // Boxed: it is rare, and its size would be carried through every request.
+            None => match Box::pin(instance.pool.connect()).await {
                 Ok(sender) => sender,
                 Err(_) => return Err(SendError::Unsent(Box::new(request))),
             },

@@ -57,7 +57,11 @@ fn abort(rollout: &Rollout, by: &str, reason: &str) -> Result<Vec<Event>, Refusa
         return Ok(vec![]);
     }
     if rollout.phase.is_end() {
-        return Err(refuse(rollout, Command::Abort, "it has ended; `staunch rollback` goes back to an earlier revision"));
+        return Err(refuse(
+            rollout,
+            Command::Abort,
+            "it has ended; `staunch rollback` goes back to an earlier revision",
+        ));
     }
     let cause = Cause::Aborted { by: by.to_owned(), reason: reason.to_owned() };
     Ok(vec![Event::RollbackStarted { cause, generation: rollout.wish.generation.next() }])
@@ -91,7 +95,9 @@ fn promote(rollout: &Rollout, by: &str) -> Result<Vec<Event>, Refusal> {
         | Phase::Succeeded
         | Phase::RollingBack { .. }
         | Phase::RolledBack { .. }
-        | Phase::Rejected { .. } => Err(refuse(rollout, Command::Promote, "only a step or the bake can be cut short")),
+        | Phase::Rejected { .. } => {
+            Err(refuse(rollout, Command::Promote, "only a step or the bake can be cut short"))
+        }
     }
 }
 

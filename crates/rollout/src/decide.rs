@@ -30,7 +30,11 @@ pub fn decide(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Vec<Event> {
     match &rollout.phase {
         Phase::Succeeded | Phase::RolledBack { .. } | Phase::Rejected { .. } => vec![],
         Phase::RollingBack { .. } => finish_rollback(rollout, snapshot),
-        Phase::Pending | Phase::Preparing | Phase::Progressing { .. } | Phase::Promoting | Phase::Baking { .. } => {
+        Phase::Pending
+        | Phase::Preparing
+        | Phase::Progressing { .. }
+        | Phase::Promoting
+        | Phase::Baking { .. } => {
             if let Some(cause) = danger(rollout, snapshot) {
                 let generation = rollout.wish.generation.next();
                 return vec![Event::RollbackStarted { cause, generation }];
@@ -203,7 +207,11 @@ fn begin(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Vec<Event> {
     let first = rollout.steps().first();
     let share = first.map_or(staunch_model::Weight::FULL, |step| step.weight);
     let needed = share.of_replicas(rollout.spec.replicas);
-    if snapshot.observed.ready(&rollout.spec.to.digest) < needed { vec![] } else { vec![advance(rollout, None)] }
+    if snapshot.observed.ready(&rollout.spec.to.digest) < needed {
+        vec![]
+    } else {
+        vec![advance(rollout, None)]
+    }
 }
 
 /// The event that opens what comes after the present step: the next step, or the promotion.

@@ -14,27 +14,73 @@ use crate::ExitRecord;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "event")]
 pub enum Event {
-    Admitted { spec: Box<RolloutSpec>, by: String, reason: Option<String> },
+    Admitted {
+        spec: Box<RolloutSpec>,
+        by: String,
+        reason: Option<String>,
+    },
     PreparationStarted,
-    StepEntered { step: usize, weight: Weight, generation: SplitGeneration },
+    StepEntered {
+        step: usize,
+        weight: Weight,
+        generation: SplitGeneration,
+    },
     /// `by` is the person who promoted without waiting for the gates.
-    StepPassed { step: usize, by: Option<String>, gates: Vec<GateReading> },
-    PromotionStarted { generation: SplitGeneration, by: Option<String> },
-    BakeStarted { until: Timestamp },
-    Succeeded { generation: SplitGeneration },
-    Paused { by: String, reason: String },
-    Resumed { by: String },
-    RollbackStarted { cause: Cause, generation: SplitGeneration },
+    StepPassed {
+        step: usize,
+        by: Option<String>,
+        gates: Vec<GateReading>,
+    },
+    PromotionStarted {
+        generation: SplitGeneration,
+        by: Option<String>,
+    },
+    BakeStarted {
+        until: Timestamp,
+    },
+    Succeeded {
+        generation: SplitGeneration,
+    },
+    Paused {
+        by: String,
+        reason: String,
+    },
+    Resumed {
+        by: String,
+    },
+    RollbackStarted {
+        cause: Cause,
+        generation: SplitGeneration,
+    },
     RolledBack,
-    Rejected { because: String },
+    Rejected {
+        because: String,
+    },
     /// The data plane took the canary out since control was silent; a new lease is given under `generation`.
-    ExposureLapsed { lapsed: SplitGeneration, generation: SplitGeneration },
+    ExposureLapsed {
+        lapsed: SplitGeneration,
+        generation: SplitGeneration,
+    },
     /// Facts for the reader; they change no phase.
-    TrafficShifted { weight: Weight, generation: SplitGeneration },
-    GateChanged { gate: String, outcome: Outcome, because: String },
-    FindingRaised { finding: Finding },
-    InstanceExited { instance: String, exit: ExitRecord },
-    EvidenceCaptured { bundle: Box<FailureBundle> },
+    TrafficShifted {
+        weight: Weight,
+        generation: SplitGeneration,
+    },
+    GateChanged {
+        gate: String,
+        outcome: Outcome,
+        because: String,
+    },
+    FindingRaised {
+        finding: Finding,
+    },
+    InstanceExited {
+        instance: String,
+        exit: ExitRecord,
+    },
+    EvidenceCaptured {
+        bundle: Box<FailureBundle>,
+    },
 }
 
 impl Event {
@@ -66,26 +112,56 @@ impl Event {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "cause")]
 pub enum Cause {
-    Gate { gate: String, because: String },
-    Harm { because: String },
-    CannotStart { instance: String, why: String },
+    Gate {
+        gate: String,
+        because: String,
+    },
+    Harm {
+        because: String,
+    },
+    CannotStart {
+        instance: String,
+        why: String,
+    },
     NeverReady {
         #[serde(with = "duration_ms")]
         after: Duration,
         last: String,
     },
-    CrashLoop { instance: String, exits: u32, last: String },
-    Unready { ready: u32, needed: u32, last: String },
-    Memory { instance: String, bytes: u64, limit: u64 },
+    CrashLoop {
+        instance: String,
+        exits: u32,
+        last: String,
+    },
+    Unready {
+        ready: u32,
+        needed: u32,
+        last: String,
+    },
+    Memory {
+        instance: String,
+        bytes: u64,
+        limit: u64,
+    },
     Deadline {
         what: String,
         #[serde(with = "duration_ms")]
         after: Duration,
     },
-    NoData { gate: String, because: String },
-    Aborted { by: String, reason: String },
-    Superseded { by: String },
-    Unsupported { because: String },
+    NoData {
+        gate: String,
+        because: String,
+    },
+    Aborted {
+        by: String,
+        reason: String,
+    },
+    Superseded {
+        by: String,
+    },
+    Unsupported {
+        because: String,
+    },
 }
 
 impl Cause {
@@ -119,11 +195,9 @@ impl Cause {
             Self::Unready { ready, needed, last } => {
                 format!("only {ready} of {needed} instances are ready: {last}")
             }
-            Self::Memory { instance, bytes, limit } => format!(
-                "{instance} uses {} MB of memory, limit {} MB",
-                bytes / 1_000_000,
-                limit / 1_000_000
-            ),
+            Self::Memory { instance, bytes, limit } => {
+                format!("{instance} uses {} MB of memory, limit {} MB", bytes / 1_000_000, limit / 1_000_000)
+            }
             Self::Deadline { what, after } => format!("{what} did not end within {}", human_duration(*after)),
             Self::NoData { gate, because } => format!("gate {gate} has no data: {because}"),
             Self::Aborted { by, reason } if reason.is_empty() => format!("aborted by {by}"),

@@ -24,7 +24,7 @@ pub use event::{Cause, Event, ExitCapture, FailureBundle, RouteRow};
 pub use observed::{Action, ExitRecord, InstanceState, InstanceStatus, Observed, ObservedSplit, SplitWish};
 pub use phase::{Pace, Phase};
 pub use plan::{Plan, plan};
-pub use report::{changed, Cost, Recorded, Report, TimelineRow};
+pub use report::{Cost, Recorded, Report, TimelineRow, changed};
 pub use rollout::{IllegalEvent, Rollout};
 pub use service::Service;
 pub use waiting::{Waiting, WaitingOn, waiting};

@@ -54,11 +54,15 @@ pub enum InstanceState {
     Starting,
     Running,
     /// Waiting to be started again.
-    BackingOff { until: Timestamp },
+    BackingOff {
+        until: Timestamp,
+    },
     Stopping,
     Exited,
     /// The command cannot be executed at all; the text says why.
-    CannotExec { error: String },
+    CannotExec {
+        error: String,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,8 +120,17 @@ impl SplitWish {
 /// One move. Idempotent: executing it twice does what executing it once does.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
-    Start { service: ServiceName, revision: Box<Revision>, instance: InstanceId },
+    Start {
+        service: ServiceName,
+        revision: Box<Revision>,
+        instance: InstanceId,
+    },
     /// SIGTERM, the revision's grace, SIGKILL.
-    Stop { instance: InstanceId },
-    Shift { service: ServiceName, wish: SplitWish },
+    Stop {
+        instance: InstanceId,
+    },
+    Shift {
+        service: ServiceName,
+        wish: SplitWish,
+    },
 }

@@ -12,17 +12,29 @@ pub enum Phase {
     /// The new revision's instances are started and become ready; no user sees them.
     Preparing,
     /// Users are on the new revision by the weight of this step.
-    Progressing { step: usize, pace: Pace },
+    Progressing {
+        step: usize,
+        pace: Pace,
+    },
     /// All traffic goes to the new revision as soon as it has full capacity.
     Promoting,
     /// The new revision has all traffic; the old one is still at full capacity.
-    Baking { until: Timestamp, pace: Pace },
+    Baking {
+        until: Timestamp,
+        pace: Pace,
+    },
     Succeeded,
     /// All traffic goes back; then the new revision drains.
-    RollingBack { cause: Cause },
-    RolledBack { cause: Cause },
+    RollingBack {
+        cause: Cause,
+    },
+    RolledBack {
+        cause: Cause,
+    },
     /// Refused before anything ran.
-    Rejected { because: String },
+    Rejected {
+        because: String,
+    },
 }
 
 /// Whether a rollout goes on by itself.

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use staunch_model::{InstanceId, RevisionDigest, Timestamp, Weight};
 
-use crate::{Action, Desired, DesiredWorkload, InstanceState, InstanceStatus, Observed, ObservedSplit, SplitWish};
+use crate::{
+    Action, Desired, DesiredWorkload, InstanceState, InstanceStatus, Observed, ObservedSplit, SplitWish,
+};
 
 /// How long a safety shift waits for stable to have one ready instance: better an unready stable than users on a
 /// version known to be bad, or on none.
@@ -27,8 +29,9 @@ pub fn plan(desired: &Desired, observed: &Observed, since: Timestamp) -> Plan {
     if shift_is_due(desired, observed) {
         match receiver_lacks(desired, observed, since) {
             Some(lack) => waiting_for_capacity = Some(lack),
-            None => actions
-                .push(Action::Shift { service: desired.service.clone(), wish: desired.wish.clone() }),
+            None => {
+                actions.push(Action::Shift { service: desired.service.clone(), wish: desired.wish.clone() })
+            }
         }
     }
     actions.extend(stops(desired, observed));
@@ -151,10 +154,13 @@ fn may_go(desired: &Desired, observed: &Observed, instance: &InstanceStatus) -> 
 
 /// One more than its revision needs, with all the needed ones ready.
 fn is_surplus(desired: &Desired, observed: &Observed, instance: &InstanceStatus) -> bool {
-    desired.workloads.iter().filter(|workload| workload.revision.digest == instance.revision).any(|workload| {
-        let kept = observed.of(&instance.revision).filter(|other| is_desired(desired, other) && other.serves());
-        kept.count() as u32 >= workload.replicas
-    })
+    desired.workloads.iter().filter(|workload| workload.revision.digest == instance.revision).any(
+        |workload| {
+            let kept =
+                observed.of(&instance.revision).filter(|other| is_desired(desired, other) && other.serves());
+            kept.count() as u32 >= workload.replicas
+        },
+    )
 }
 
 impl Observed {

@@ -167,7 +167,8 @@ fn last_step(rollout: &Rollout, events: &[Recorded]) -> Option<(usize, f64)> {
 fn has_users(rollout: &Rollout, events: &[Recorded], event: &Event) -> Option<bool> {
     let Event::TrafficShifted { weight, generation } = event else { return None };
     // Beside no old revision there is no canary: the promotion itself brings the users.
-    let brings = |event: &Event| matches!(event, Event::PromotionStarted { generation: own, .. } if own == generation);
+    let brings =
+        |event: &Event| matches!(event, Event::PromotionStarted { generation: own, .. } if own == generation);
     let alone = rollout.spec.from.is_none() && events.iter().any(|(_, _, event)| brings(event));
     Some(weight.basis_points() > 0 || alone)
 }
@@ -243,7 +244,8 @@ fn timeline(rollout: &Rollout, events: &[Recorded]) -> Vec<TimelineRow> {
         let tells = exposed || has_users != Some(false);
         exposed |= has_users == Some(true);
         let alone = rollout.spec.from.is_none() && has_users == Some(true);
-        let what = if alone { Some("traffic: all of it on the new revision".to_owned()) } else { event.line() };
+        let what =
+            if alone { Some("traffic: all of it on the new revision".to_owned()) } else { event.line() };
         what.filter(|_| tells).map(|what| TimelineRow { at: *at, actor: actor.clone(), what })
     };
     events.iter().filter_map(line).collect()
@@ -262,7 +264,9 @@ impl Event {
             Self::StepPassed { step, by, gates } => passed_line(*step, by.as_deref(), gates),
             Self::PromotionStarted { by: Some(by), .. } => format!("promoted to 100 % by {by}"),
             Self::PromotionStarted { by: None, .. } => "promoted to 100 %".to_owned(),
-            Self::BakeStarted { .. } => "all traffic is on the new revision; the old one stays warm".to_owned(),
+            Self::BakeStarted { .. } => {
+                "all traffic is on the new revision; the old one stays warm".to_owned()
+            }
             Self::Succeeded { .. } => "succeeded".to_owned(),
             Self::Paused { by, reason } if reason.is_empty() => format!("paused by {by}"),
             Self::Paused { by, reason } => format!("paused by {by}: {reason}"),
@@ -271,7 +275,8 @@ impl Event {
             Self::RolledBack => "rolled back".to_owned(),
             Self::Rejected { because } => format!("rejected: {because}"),
             Self::ExposureLapsed { .. } => {
-                "control was silent: the edge took the canary out by itself; continuing with fresh evidence".to_owned()
+                "control was silent: the edge took the canary out by itself; continuing with fresh evidence"
+                    .to_owned()
             }
             Self::TrafficShifted { weight, .. } => format!("traffic: {weight} on the new revision"),
             Self::GateChanged { gate, because, .. } => format!("gate {gate}: {because}"),

@@ -36,7 +36,16 @@ impl Rollout {
     pub fn admit(spec: RolloutSpec, generation: SplitGeneration, by: String, at: Timestamp) -> Self {
         let stable = spec.from.as_ref().map(|revision| revision.digest.clone());
         let wish = SplitWish { generation, salt: salt(spec.id), stable, canary: None };
-        Self { spec, phase: Phase::Pending, wish, admitted: at, entered: at, paused: Duration::ZERO, ended: None, by }
+        Self {
+            spec,
+            phase: Phase::Pending,
+            wish,
+            admitted: at,
+            entered: at,
+            paused: Duration::ZERO,
+            ended: None,
+            by,
+        }
     }
 
     pub fn is_active(&self) -> bool {
@@ -78,18 +87,18 @@ impl Rollout {
             Event::PromotionStarted { .. } => self.may_promote().then_some(Phase::Promoting),
             Event::BakeStarted { until } => (self.phase == Phase::Promoting)
                 .then_some(Phase::Baking { until: *until, pace: Pace::Automatic }),
-            Event::Succeeded { .. } => matches!(self.phase, Phase::Promoting | Phase::Baking { .. })
-                .then_some(Phase::Succeeded),
-            Event::Paused { by, reason } => self.with_pace(Pace::Paused {
-                by: by.clone(),
-                reason: reason.clone(),
-                since: at,
-            }),
+            Event::Succeeded { .. } => {
+                matches!(self.phase, Phase::Promoting | Phase::Baking { .. }).then_some(Phase::Succeeded)
+            }
+            Event::Paused { by, reason } => {
+                self.with_pace(Pace::Paused { by: by.clone(), reason: reason.clone(), since: at })
+            }
             Event::Resumed { .. } => self.with_pace(Pace::Automatic),
             Event::RollbackStarted { cause, .. } => self.begin_rollback(cause),
             Event::RolledBack => self.finish_rollback(),
-            Event::Rejected { because } => (self.phase == Phase::Pending)
-                .then(|| Phase::Rejected { because: because.clone() }),
+            Event::Rejected { because } => {
+                (self.phase == Phase::Pending).then(|| Phase::Rejected { because: because.clone() })
+            }
             Event::ExposureLapsed { .. } => self.phase.is_exposed().then(|| self.phase.clone()),
             Event::TrafficShifted { .. }
             | Event::GateChanged { .. }

@@ -74,7 +74,12 @@ impl Service {
         Ok(())
     }
 
-    fn admit(&mut self, spec: &staunch_model::RolloutSpec, by: &str, at: Timestamp) -> Result<(), IllegalEvent> {
+    fn admit(
+        &mut self,
+        spec: &staunch_model::RolloutSpec,
+        by: &str,
+        at: Timestamp,
+    ) -> Result<(), IllegalEvent> {
         if let Some(active) = self.active() {
             return Err(IllegalEvent { event: "admitted", phase: active.phase.name() });
         }
@@ -91,7 +96,8 @@ impl Service {
         self.replicas = rollout.spec.replicas;
         self.previous.retain(|revision| revision.digest != new.digest);
         let old = self.stable.replace(new);
-        self.previous.extend(old.filter(|old| self.stable.as_ref().is_some_and(|new| new.digest != old.digest)));
+        self.previous
+            .extend(old.filter(|old| self.stable.as_ref().is_some_and(|new| new.digest != old.digest)));
         if self.previous.len() > HISTORY {
             self.previous.remove(0);
         }

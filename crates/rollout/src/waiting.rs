@@ -87,7 +87,9 @@ fn reason(rollout: &Rollout, snapshot: &Snapshot<'_>) -> (WaitingOn, String) {
         Phase::Progressing { step, .. } => step_reason(rollout, *step, snapshot),
         Phase::Promoting => (WaitingOn::Capacity, readiness(rollout, snapshot)),
         Phase::Baking { until, .. } => bake_reason(rollout, *until, snapshot),
-        Phase::RollingBack { .. } => (WaitingOn::Capacity, "traffic goes back and requests in flight end".to_owned()),
+        Phase::RollingBack { .. } => {
+            (WaitingOn::Capacity, "traffic goes back and requests in flight end".to_owned())
+        }
         Phase::Succeeded | Phase::RolledBack { .. } | Phase::Rejected { .. } => {
             (WaitingOn::Hold, "it has ended".to_owned())
         }
@@ -106,7 +108,9 @@ fn readiness(rollout: &Rollout, snapshot: &Snapshot<'_>) -> String {
 fn bake_reason(rollout: &Rollout, until: Timestamp, snapshot: &Snapshot<'_>) -> (WaitingOn, String) {
     match snapshot.judgement.and_then(|judgement| judgement.findings.first()) {
         Some(finding) => (WaitingOn::Health, finding.sentence()),
-        None if bake_ends(rollout, until, snapshot) > until => (WaitingOn::Health, readiness(rollout, snapshot)),
+        None if bake_ends(rollout, until, snapshot) > until => {
+            (WaitingOn::Health, readiness(rollout, snapshot))
+        }
         None => (WaitingOn::Hold, "the old revision is kept warm in case it is needed".to_owned()),
     }
 }
@@ -129,7 +133,9 @@ fn step_reason(rollout: &Rollout, step: usize, snapshot: &Snapshot<'_>) -> (Wait
         Some(_) | None if !rollout.spec.gates.is_empty() && snapshot.judgement.is_none() => {
             (WaitingOn::Source, "no measurement has arrived; without one no gate opens".to_owned())
         }
-        Some(_) | None if pause => (WaitingOn::Approval, "this step waits for a person: staunch promote".to_owned()),
+        Some(_) | None if pause => {
+            (WaitingOn::Approval, "this step waits for a person: staunch promote".to_owned())
+        }
         Some(_) | None => (WaitingOn::Evidence, "about to be judged".to_owned()),
     }
 }
@@ -142,7 +148,10 @@ fn evidence_reason(judgement: &Judgement) -> (WaitingOn, String) {
         None => {}
     }
     if judgement.warming {
-        return (WaitingOn::Evidence, "the canary's instances warm up; comparisons start after that".to_owned());
+        return (
+            WaitingOn::Evidence,
+            "the canary's instances warm up; comparisons start after that".to_owned(),
+        );
     }
     if judgement.requests_now == 0 {
         let text = "no request has reached the canary yet; `staunch promote` goes on without evidence";

@@ -15,7 +15,7 @@ use super::rollouts::unknown;
 use crate::app::{App, Shared};
 use crate::codes::Code;
 use crate::intake::{Asked, rollout_id};
-use crate::problem::{Answer, Problem};
+use crate::problem::{Answer, Refusal};
 use crate::v1::{
     Accepted, CommandRequest, Commanded, DeployRequest, Deployed, Plan, RollbackRequest, UpgradeRequest,
     command_key,
@@ -82,7 +82,7 @@ pub(super) async fn to_rollout(
     let service = service_of(&app, id).await?;
     if asked.expect.rollout.is_some_and(|expected| expected != id.0) {
         let detail = format!("the address names rollout {id}, `expect` another");
-        return Err(Problem::new(Code::BadRequest, detail));
+        return Err(Refusal::new(Code::BadRequest, detail));
     }
     let expect = Expect { rollout: Some(id.0), step: asked.expect.step };
     say(&app, service, command, by, asked.reason, expect).await
@@ -131,7 +131,7 @@ async fn to_the_end<T: Send + 'static>(
     work: impl Future<Output = Result<T, Refused>> + Send + 'static,
 ) -> Answer<T> {
     let done = tokio::spawn(work).await;
-    Ok(done.map_err(|error| Problem::new(Code::Internal, error.to_string()))??)
+    Ok(done.map_err(|error| Refusal::new(Code::Internal, error.to_string()))??)
 }
 
 pub(super) async fn shutdown(State(app): State<Shared>, peer: Extensions) -> Answer<Response> {
@@ -150,21 +150,21 @@ pub(super) async fn upgrade(
     let binary = asked.binary.map(absolute).transpose()?;
     let admin = app.admin.clone();
     let done = tokio::task::spawn_blocking(move || admin.upgrade(binary)).await;
-    let done = done.map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
-    let message = done.map_err(|why| Problem::new(Code::UpgradeFailed, why))?;
+    let done = done.map_err(|error| Refusal::new(Code::Internal, error.to_string()))?;
+    let message = done.map_err(|why| Refusal::new(Code::UpgradeFailed, why))?;
     Ok(Json(Accepted { message }))
 }
 
 /// The server's working directory is not the caller's.
 fn absolute(path: String) -> Answer<PathBuf> {
     let path = PathBuf::from(path);
-    let wrong = || Problem::new(Code::BadRequest, format!("`{}` is not an absolute path", path.display()));
+    let wrong = || Refusal::new(Code::BadRequest, format!("`{}` is not an absolute path", path.display()));
     if path.is_absolute() { Ok(path) } else { Err(wrong()) }
 }
 
 fn socket_only(extensions: &Extensions) -> Answer<()> {
     match extensions.get() {
         Some(Peer::Unix { .. }) => Ok(()),
-        Some(Peer::Tcp) | None => Err(Problem::new(Code::SocketOnly, "this came over TCP")),
+        Some(Peer::Tcp) | None => Err(Refusal::new(Code::SocketOnly, "this came over TCP")),
     }
 }

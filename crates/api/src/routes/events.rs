@@ -13,7 +13,7 @@ use crate::app::{App, PAGE, Shared};
 use crate::codes::Code;
 use crate::follow::Follow;
 use crate::intake::Params;
-use crate::problem::{Answer, Problem};
+use crate::problem::{Answer, Problem, Refusal};
 use crate::stream::{Gone, HEARTBEAT, Writer, respond};
 use crate::v1;
 
@@ -41,7 +41,7 @@ pub(super) async fn stream(
 fn last_event_id(headers: &HeaderMap) -> Answer<Option<u64>> {
     let Some(given) = headers.get("last-event-id").filter(|given| !given.is_empty()) else { return Ok(None) };
     let number = given.to_str().ok().and_then(|text| text.trim().parse().ok());
-    let wrong = || Problem::new(Code::BadRequest, "`Last-Event-ID` is the sequence of a journal entry");
+    let wrong = || Refusal::new(Code::BadRequest, "`Last-Event-ID` is the sequence of a journal entry");
     number.ok_or_else(wrong).map(Some)
 }
 
@@ -50,7 +50,7 @@ async fn start(app: &App, after: Option<u64>) -> Answer<u64> {
     match after {
         Some(after) if after > head => {
             let detail = format!("the journal ends at {head}: {after} belongs to another data directory");
-            Err(Problem::new(Code::BadRequest, detail))
+            Err(Refusal::new(Code::BadRequest, detail))
         }
         Some(after) => Ok(after),
         None => Ok(head),
@@ -72,7 +72,7 @@ async fn send(mut follow: Follow, service: Option<ServiceName>, mut writer: Writ
             }
             Ok(Ok(None)) => return Ok(()),
             // The reader comes back with its last id once the journal can be read again.
-            Ok(Err(problem)) => return writer.event(None, "problem", &problem).await,
+            Ok(Err(refusal)) => return writer.event(None, "problem", &Problem::from(refusal)).await,
         }
     }
 }

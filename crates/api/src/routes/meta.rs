@@ -7,7 +7,7 @@ use axum::extract::State;
 
 use crate::app::Shared;
 use crate::codes::Code;
-use crate::problem::{Answer, Problem};
+use crate::problem::{Answer, Refusal};
 use crate::v1::Meta;
 
 /// The loop turns at least once a second: three are enough to say that it does not.
@@ -32,7 +32,7 @@ pub(super) async fn healthz() -> &'static str {
 
 /// The loop turns and can record what it decides.
 pub(super) async fn readyz(State(app): State<Shared>) -> Answer<&'static str> {
-    let not = |detail: String| Problem::new(Code::NotReady, detail);
+    let not = |detail: String| Refusal::new(Code::NotReady, detail);
     let mut views = app.handle.watch();
     views.mark_unchanged();
     match tokio::time::timeout(TURN_PATIENCE, views.changed()).await {

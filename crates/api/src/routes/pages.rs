@@ -7,7 +7,7 @@ use staunch_control::ServiceView;
 
 use crate::app::Shared;
 use crate::codes::{Code, code};
-use crate::problem::{Answer, Problem};
+use crate::problem::{Answer, Refusal};
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;\
 color-scheme:light dark}pre{overflow:auto;font-size:14px}td,th{text-align:left;padding:.2rem 1rem .2rem 0}";
@@ -45,7 +45,7 @@ fn rollout(view: &ServiceView) -> String {
 /// What a code means and what helps: plain text.
 pub(super) async fn error(Path(name): Path<String>) -> Answer<String> {
     let info =
-        code(&name).ok_or_else(|| Problem::new(Code::NotFound, format!("there is no code `{name}`")))?;
+        code(&name).ok_or_else(|| Refusal::new(Code::NotFound, format!("there is no code `{name}`")))?;
     Ok(format!(
         "{}\n\n{}.\n{}\n\nHTTP status {}, exit code {} of the command line.\n",
         info.code, info.title, info.help, info.status, info.exit

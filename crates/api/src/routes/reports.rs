@@ -11,7 +11,7 @@ use super::rollouts::unknown;
 use crate::app::Shared;
 use crate::codes::Code;
 use crate::intake::{Params, rollout_id};
-use crate::problem::{Answer, Problem};
+use crate::problem::{Answer, Refusal};
 use crate::routes::pages;
 use crate::v1;
 
@@ -53,7 +53,7 @@ pub(super) async fn page(
         Some("md") => Format::Md,
         Some("json") => Format::Json,
         Some(other) => {
-            return Err(Problem::new(Code::NotFound, format!("there is no form `.{other}` of a report")));
+            return Err(Refusal::new(Code::NotFound, format!("there is no form `.{other}` of a report")));
         }
     };
     render(&app, rollout_id(id)?, Some(&service), format).await

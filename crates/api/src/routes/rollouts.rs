@@ -5,20 +5,22 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::{Path, State};
 use serde::Deserialize;
-use staunch_model::RolloutId;
+use staunch_model::{RolloutId, Timestamp};
 use tokio::time::Instant;
 
 use crate::app::{App, Shared};
 use crate::codes::Code;
 use crate::follow::Follow;
 use crate::intake::{Params, rollout_id, span};
-use crate::problem::{Answer, Problem};
+use crate::problem::{Answer, Refusal};
 use crate::v1::{Rollout, RolloutDetail, RolloutList, RolloutRow};
 
 const LISTED: usize = 20;
 const MOST_LISTED: usize = 1_000;
 /// Far more rollouts than one data directory sees: the list is searched by number.
 const ALL: usize = 1_000_000;
+/// The loop turns at least this often.
+const TURN: Duration = Duration::from_secs(1);
 /// Longest wait of a long poll.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
@@ -62,12 +64,20 @@ pub(super) async fn one(
             Some(after) => after,
             None => app.head().await?,
         };
-        something_happens(&app, id, after, wait.min(LONGEST_WAIT)).await?;
+        if let Some(at) = something_happens(&app, id, after, wait.min(LONGEST_WAIT)).await? {
+            shown(&app, at).await;
+        }
     }
     detail(&app, id).await.map(Json)
 }
 
-async fn something_happens(app: &Shared, id: RolloutId, after: u64, wait: Duration) -> Answer<()> {
+/// When the last of the new events was recorded; `None` when there was none in time.
+async fn something_happens(
+    app: &Shared,
+    id: RolloutId,
+    after: u64,
+    wait: Duration,
+) -> Answer<Option<Timestamp>> {
     let mut follow = Follow::from(app, after);
     let mut stop = app.stop.clone();
     let until = Instant::now() + wait;
@@ -77,11 +87,19 @@ async fn something_happens(app: &Shared, id: RolloutId, after: u64, wait: Durati
             () = tokio::time::sleep_until(until) => None,
             _ = stop.wait_for(|stop| *stop) => None,
         };
-        let Some(batch) = batch else { return Ok(()) };
-        if batch.iter().any(|entry| entry.rollout == Some(id)) {
-            return Ok(());
+        let Some(batch) = batch else { return Ok(None) };
+        if let Some(last) = batch.iter().rev().find(|entry| entry.rollout == Some(id)) {
+            return Ok(Some(last.at));
         }
     }
+}
+
+/// An event is recorded before its turn ends and is shown: who was woken by it shall see what it changed.
+async fn shown(app: &App, at: Timestamp) {
+    let mut views = app.handle.watch();
+    let turned = views.wait_for(|views| views.values().any(|view| view.at > at));
+    // Without a turn the row still tells the phase.
+    drop(tokio::time::timeout(TURN, turned).await);
 }
 
 async fn detail(app: &App, id: RolloutId) -> Answer<RolloutDetail> {
@@ -94,6 +112,6 @@ async fn detail(app: &App, id: RolloutId) -> Answer<RolloutDetail> {
     Ok(RolloutDetail { row: row.into(), live, sequence })
 }
 
-pub(super) fn unknown(id: RolloutId) -> Problem {
-    Problem::new(Code::UnknownRollout, format!("there is no rollout {id}"))
+pub(super) fn unknown(id: RolloutId) -> Refusal {
+    Refusal::new(Code::UnknownRollout, format!("there is no rollout {id}"))
 }

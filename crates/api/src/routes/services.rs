@@ -10,7 +10,7 @@ use staunch_rollout::InstanceStatus;
 use crate::app::Shared;
 use crate::codes::Code;
 use crate::intake::Params;
-use crate::problem::{Answer, Problem};
+use crate::problem::{Answer, Refusal};
 use crate::v1::{InstanceLog, Logs, Service, ServiceList};
 
 const LINES: usize = 100;
@@ -62,7 +62,7 @@ pub(super) async fn instance_logs(
 ) -> Answer<Json<Logs>> {
     let (_, view) = app.view(&name)?;
     let found = view.instances.iter().find(|status| status.id == InstanceId(id.clone())).cloned();
-    let unknown = || Problem::new(Code::UnknownInstance, format!("{name} has no instance `{id}` now"));
+    let unknown = || Refusal::new(Code::UnknownInstance, format!("{name} has no instance `{id}` now"));
     read(&app, vec![found.ok_or_else(unknown)?], query.lines()).await.map(Json)
 }
 
@@ -81,7 +81,7 @@ fn prefix(view: &ServiceView, name: &str) -> Answer<String> {
         return Ok(format!("sha256:{hex}"));
     }
     let detail = format!("no instance of {} belongs to a revision `{name}` now", view.name);
-    Err(Problem::new(Code::UnknownRevision, detail))
+    Err(Refusal::new(Code::UnknownRevision, detail))
 }
 
 async fn read(app: &Shared, instances: Vec<InstanceStatus>, lines: usize) -> Answer<Logs> {

@@ -6,41 +6,41 @@ use tokio::net::{TcpStream, UnixStream};
 
 use crate::world::{World, within};
 
-pub struct Answer {
-    pub status: u16,
-    pub head: String,
-    pub body: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 impl Answer {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }
-    pub fn code(&self) -> String {
+    pub(crate) fn code(&self) -> String {
         self.json()["code"].as_str().unwrap_or_default().to_owned()
     }
 }
 
 /// Over TCP, with exactly these header lines; the connection ends with the answer.
-pub async fn tcp(world: &World, request: &str, headers: &[&str], body: &str) -> Answer {
+pub(crate) async fn tcp(world: &World, request: &str, headers: &[&str], body: &str) -> Answer {
     let stream = TcpStream::connect(world.serving.tcp()).await.unwrap();
     exchange(stream, request, headers, body).await
 }
 
-pub async fn unix(world: &World, request: &str, headers: &[&str], body: &str) -> Answer {
+pub(crate) async fn unix(world: &World, request: &str, headers: &[&str], body: &str) -> Answer {
     let stream = UnixStream::connect(world.dir.path().join("api.sock")).await.unwrap();
     exchange(stream, request, headers, body).await
 }
 
-pub async fn get(world: &World, path: &str) -> Answer {
+pub(crate) async fn get(world: &World, path: &str) -> Answer {
     tcp(world, &format!("GET {path}"), &[&host(world)], "").await
 }
 
-pub async fn post(world: &World, path: &str, body: &str) -> Answer {
+pub(crate) async fn post(world: &World, path: &str, body: &str) -> Answer {
     tcp(world, &format!("POST {path}"), &[&host(world)], body).await
 }
 
-pub fn host(world: &World) -> String {
+pub(crate) fn host(world: &World) -> String {
     format!("Host: {}", world.serving.tcp())
 }
 

@@ -14,10 +14,8 @@ fn because(reason: &str) -> CommandRequest {
 
 fn conflict(error: ClientError) -> staunch_api::Problem {
     assert_eq!(error.exit_code(), 16, "{error}");
-    match error {
-        ClientError::Problem(problem) => *problem,
-        other => panic!("{other:?}"),
-    }
+    let ClientError::Problem(problem) = error else { panic!("{error:?}") };
+    *problem
 }
 
 #[tokio::test]

@@ -14,14 +14,14 @@ use staunch_model::{
 };
 use staunch_ports::fake::{FakePlatform, MemoryJournal};
 
-pub const PATIENCE: Duration = Duration::from_secs(20);
-pub const SECRET: &str = "hunter2-of-the-database";
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const SECRET: &str = "hunter2-of-the-database";
 
 /// What the server was asked to do with itself.
 #[derive(Default)]
-pub struct FakeAdmin {
-    pub shutdowns: Mutex<u32>,
-    pub upgrades: Mutex<Vec<Option<PathBuf>>>,
+pub(crate) struct FakeAdmin {
+    pub(crate) shutdowns: Mutex<u32>,
+    pub(crate) upgrades: Mutex<Vec<Option<PathBuf>>>,
 }
 
 impl Admin for FakeAdmin {
@@ -29,7 +29,7 @@ impl Admin for FakeAdmin {
         *self.shutdowns.lock().unwrap() += 1;
     }
     fn upgrade(&self, binary: Option<PathBuf>) -> Result<String, String> {
-        self.upgrades.lock().unwrap().push(binary.clone());
+        self.upgrades.lock().map_err(|error| error.to_string())?.push(binary.clone());
         match binary {
             Some(path) => Err(format!("{} is not Staunch", path.display())),
             None => Ok("replaced".to_owned()),
@@ -37,22 +37,22 @@ impl Admin for FakeAdmin {
     }
 }
 
-pub struct World {
-    pub handle: Handle,
-    pub platform: Arc<FakePlatform>,
-    pub journal: MemoryJournal,
-    pub specs: Arc<Mutex<Result<Vec<ServiceSpec>, String>>>,
-    pub admin: Arc<FakeAdmin>,
-    pub serving: Serving,
-    pub unix: Client,
-    pub tcp: Client,
-    pub dir: tempfile::TempDir,
+pub(crate) struct World {
+    pub(crate) handle: Handle,
+    pub(crate) platform: Arc<FakePlatform>,
+    pub(crate) journal: MemoryJournal,
+    pub(crate) specs: Arc<Mutex<Result<Vec<ServiceSpec>, String>>>,
+    pub(crate) admin: Arc<FakeAdmin>,
+    pub(crate) serving: Serving,
+    pub(crate) unix: Client,
+    pub(crate) tcp: Client,
+    pub(crate) dir: tempfile::TempDir,
     // Last: the loop outlives whoever asks it.
     _control: Control,
 }
 
 impl World {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let platform = Arc::new(FakePlatform::default());
         let journal = MemoryJournal::default();
         let specs = Arc::new(Mutex::new(Ok(vec![spec("shop"), spec("blog")])));
@@ -73,7 +73,7 @@ impl World {
     }
 
     /// Changes the file: the next deploy is of another revision.
-    pub fn edit(&self, value: &str) {
+    pub(crate) fn edit(&self, value: &str) {
         if let Ok(specs) = self.specs.lock().unwrap().as_mut() {
             for spec in specs {
                 spec.env.insert("DATABASE_PASSWORD".to_owned(), format!("{SECRET} {value}"));
@@ -81,15 +81,14 @@ impl World {
         }
     }
 
-    pub async fn deploy(&self, service: &str) -> u64 {
-        match self.unix.deploy(service, &DeployRequest::default()).await.unwrap() {
-            Deployed::Started { rollout, .. } => rollout,
-            other => panic!("{other:?}"),
-        }
+    pub(crate) async fn deploy(&self, service: &str) -> u64 {
+        let deployed = self.unix.deploy(service, &DeployRequest::default()).await.unwrap();
+        let Deployed::Started { rollout, .. } = deployed else { panic!("{deployed:?}") };
+        rollout
     }
 
     /// `v1` runs, and a rollout to `v2` waits at its first step for a person.
-    pub async fn with_canary(service: &str) -> (Self, u64) {
+    pub(crate) async fn with_canary(service: &str) -> (Self, u64) {
         let world = Self::new().await;
         world.deploy(service).await;
         world.until(service, |service| service.health == "healthy").await;
@@ -100,7 +99,7 @@ impl World {
     }
 
     /// Watches the service until it is as described.
-    pub async fn until(&self, name: &str, described: impl Fn(&Service) -> bool) -> Service {
+    pub(crate) async fn until(&self, name: &str, described: impl Fn(&Service) -> bool) -> Service {
         let mut stream = self.unix.watch(Some(name)).await.unwrap();
         within(async {
             loop {
@@ -113,13 +112,13 @@ impl World {
         .await
     }
 
-    pub async fn until_phase(&self, name: &str, phase: &str) -> Service {
+    pub(crate) async fn until_phase(&self, name: &str, phase: &str) -> Service {
         self.until(name, |service| service.rollout.as_ref().is_some_and(|rollout| rollout.phase == phase))
             .await
     }
 }
 
-pub fn options(dir: &tempfile::TempDir, admin: Arc<dyn Admin>) -> ServeOptions {
+pub(crate) fn options(dir: &tempfile::TempDir, admin: Arc<dyn Admin>) -> ServeOptions {
     ServeOptions {
         tcp: ([127, 0, 0, 1], 0).into(),
         unix: dir.path().join("api.sock"),
@@ -130,15 +129,15 @@ pub fn options(dir: &tempfile::TempDir, admin: Arc<dyn Admin>) -> ServeOptions {
 }
 
 /// A bound on every wait, so that a broken server fails a test instead of hanging it.
-pub async fn within<T>(work: impl Future<Output = T>) -> T {
+pub(crate) async fn within<T>(work: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, work).await.expect("it happens within the bound")
 }
 
-pub fn name(text: &str) -> ServiceName {
+pub(crate) fn name(text: &str) -> ServiceName {
     ServiceName::try_from(text.to_owned()).unwrap()
 }
 
-pub fn spec(service: &str) -> ServiceSpec {
+pub(crate) fn spec(service: &str) -> ServiceSpec {
     let second = Duration::from_secs(1);
     let ready = ProbeSpec { target: ProbeTarget::Tcp, interval: second, timeout: second, fall: 3, rise: 1 };
     let minutes = |n: u64| Duration::from_secs(60 * n);

@@ -16,13 +16,14 @@ use super::state::Saved;
 use super::upgrade::Inherited;
 use crate::edge_side;
 use crate::proc;
-use crate::process::{Held, Identity, MARK};
+use crate::process::{HOME, Held, Identity, MARK};
 use crate::protocol::{EdgeStatus, ProcessState, ProcessStatus};
 
 pub(super) async fn take_over(house: &Rc<House>, saved: Option<Saved>, inherited: Option<Inherited>) {
     let Some(saved) = saved else { return house.save() };
     let same_boot = saved.boot_id == proc::boot_id();
     let alive = |identity: Identity| if same_boot { Held::open(identity).ok() } else { None };
+    end_strays(house, &saved.instances);
     let edges: Vec<(Held, EdgeStatus)> =
         saved.edges.into_iter().filter_map(|edge| Some((alive(edge.process)?, edge))).collect();
     let sockets = match inherited {
@@ -45,6 +46,23 @@ pub(super) async fn take_over(house: &Rc<House>, saved: Option<Saved>, inherited
         house.listeners.borrow().len()
     ));
     wake_edge(house);
+}
+
+/// A keeper that was killed between starting a process and writing it down left one that nobody knows. What an
+/// instance that is alive has put into groups of its own is not a stray.
+fn end_strays(house: &House, known: &[ProcessStatus]) {
+    let home = house.paths.data().to_string_lossy();
+    let lives = |id: &str| {
+        let process = known.iter().find(|status| status.spec.id.0 == id).and_then(|status| status.process);
+        process.is_some_and(|process| Identity::of(process.pid) == Some(process))
+    };
+    for leader in proc::all().filter(|stat| stat.group == stat.pid && !stat.zombie) {
+        let Some(id) = proc::variable(leader.pid, MARK).filter(|id| !lives(id)) else { continue };
+        if proc::started_with(leader.pid, HOME, &home) {
+            house.note(&format!("process {} of {id} was known to nobody: ended", leader.pid));
+            kill_left_behind(leader.pid, &InstanceId(id));
+        }
+    }
 }
 
 /// When no edge of the former keeper is left to accept, there shall be one.

@@ -63,9 +63,8 @@ fn start(house: &Rc<House>, binary: &Path, version: String, birth: Birth) -> Res
     let number = house.edge_number.get() + 1;
     house.edge_number.set(number);
     let (socket, fd_socket) = (house.paths.edge_socket(number), house.paths.edge_fd_socket(number));
-    let process = spawn(house, binary, &socket, &fd_socket).map_err(|error| {
-        format!("an edge cannot be started from {}: {error}", binary.display())
-    })?;
+    let process = spawn(house, binary, &socket, &fd_socket)
+        .map_err(|error| format!("an edge cannot be started from {}: {error}", binary.display()))?;
     let listening = birth == Birth::Alone;
     let edge = EdgeStatus {
         process: process.identity,
@@ -179,7 +178,9 @@ async fn promote_in_time(house: Rc<House>, edge: Identity) {
         house.edges.borrow().iter().filter(|other| other.listening).map(|other| other.process).collect();
     match promote(&house, edge).await {
         // Nobody is there to tell the former ones to drain: the signal says the same with a shorter linger.
-        Ok(()) => former.iter().filter_map(|old| Held::open(*old).ok()).for_each(|old| old.signal(Signal::TERM)),
+        Ok(()) => {
+            former.iter().filter_map(|old| Held::open(*old).ok()).for_each(|old| old.signal(Signal::TERM))
+        }
         Err(error) => house.note(&error),
     }
 }

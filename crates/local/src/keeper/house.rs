@@ -40,6 +40,8 @@ pub(super) struct House {
     pub(super) listeners: RefCell<BTreeMap<SocketAddr, TcpListener>>,
     pub(super) closing: Cell<bool>,
     pub(super) closed: Notify,
+    /// Counts changes. Begins at the clock: no two keepers count alike.
+    number: Cell<u64>,
     log: RefCell<RotatingFile>,
 }
 
@@ -80,6 +82,7 @@ impl House {
             listeners: RefCell::default(),
             closing: Cell::new(false),
             closed: Notify::new(),
+            number: Cell::new(u64::try_from(now().0).unwrap_or(0)),
         })
     }
 
@@ -101,11 +104,17 @@ impl House {
 
     pub(super) fn listing(&self) -> Listing {
         Listing {
+            number: self.number.get(),
             keeper: self.info(),
             instances: self.instances.borrow().values().map(Instance::status_now).collect(),
             edges: self.edges.borrow().clone(),
             listeners: self.listeners.borrow().keys().copied().collect(),
         }
+    }
+
+    /// The number of the present list.
+    pub(super) fn number(&self) -> u64 {
+        self.number.get()
     }
 
     pub(super) fn saved(&self) -> Saved {
@@ -126,6 +135,7 @@ impl House {
 
     /// A full disk costs the next keeper the newest changes, never this one its work.
     pub(super) fn save(&self) {
+        self.number.set(self.number.get() + 1);
         if let Err(error) = store(&self.paths.keeper_state(), &self.saved()) {
             self.note(&format!("the state could not be saved: {error}"));
         }

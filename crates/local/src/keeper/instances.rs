@@ -38,7 +38,11 @@ pub(super) fn spawn(house: &Rc<House>, spec: InstanceSpec) -> Result<(), String>
         match instance.status.state {
             ProcessState::Running | ProcessState::BackingOff { .. } => {
                 let same = instance.status.spec.revision == spec.revision;
-                return if same { Ok(()) } else { Err(format!("{} runs already with another revision", spec.id)) };
+                return if same {
+                    Ok(())
+                } else {
+                    Err(format!("{} runs already with another revision", spec.id))
+                };
             }
             ProcessState::Stopping => {
                 instance.next = Some(spec);
@@ -54,7 +58,8 @@ pub(super) fn spawn(house: &Rc<House>, spec: InstanceSpec) -> Result<(), String>
 pub(super) fn enter(house: &Rc<House>, status: ProcessStatus, held: Option<Held>) -> Result<(), String> {
     let id = status.spec.id.clone();
     let (orders, receiver) = mpsc::unbounded_channel();
-    let (sink, pumps) = open_log(house, &id).map_err(|error| format!("the log of {id} cannot be kept: {error}"))?;
+    let (sink, pumps) =
+        open_log(house, &id).map_err(|error| format!("the log of {id} cannot be kept: {error}"))?;
     let supervised = !matches!(status.state, ProcessState::Exited | ProcessState::CannotExec { .. });
     let instance = Instance { status, next: None, sink, pumps, orders };
     house.instances.borrow_mut().insert(id.clone(), instance);
@@ -143,9 +148,12 @@ impl Supervisor {
         let later = |error: std::io::Error| LaunchError::Later(error.to_string());
         let out = app_side(&self.house.paths.fifo(&self.id, "out")).map_err(later)?;
         let err = app_side(&self.house.paths.fifo(&self.id, "err")).map_err(later)?;
-        let pid = launch(&spec, out, err)?;
+        let pid = launch(&spec, self.house.paths.data(), out, err)?;
         // A child not yet reaped cannot vanish, so it is there to be looked at.
-        let held = Identity::of(pid).ok_or(std::io::ErrorKind::NotFound.into()).and_then(Held::open).map_err(later)?;
+        let held = Identity::of(pid)
+            .ok_or(std::io::ErrorKind::NotFound.into())
+            .and_then(Held::open)
+            .map_err(later)?;
         self.house.change(&self.id, |status| {
             status.state = ProcessState::Running;
             status.process = Some(held.identity);
@@ -246,7 +254,8 @@ impl Supervisor {
 
     /// The end, unless it was asked for again meanwhile.
     async fn settle(self) {
-        let next = self.house.instances.borrow_mut().get_mut(&self.id).and_then(|instance| instance.next.take());
+        let next =
+            self.house.instances.borrow_mut().get_mut(&self.id).and_then(|instance| instance.next.take());
         self.house.change(&self.id, |status| {
             status.process = None;
             status.state = ProcessState::Exited;

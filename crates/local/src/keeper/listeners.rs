@@ -68,16 +68,16 @@ pub(super) async fn bind_patiently(addr: SocketAddr) -> io::Result<TcpListener> 
 }
 
 fn explain(addr: SocketAddr, error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            let owner = owner_of(addr.port()).map_or_else(String::new, |owner| format!(" by {owner}"));
-            format!("the address {addr} is in use{owner}")
-        }
-        io::ErrorKind::AddrNotAvailable => format!("the address {addr} is not one of this machine's"),
-        io::ErrorKind::PermissionDenied => {
-            format!("listening on {addr} is not permitted: ports below 1024 need a privilege")
-        }
-        _other => format!("cannot listen on {addr}: {error}"),
+    let kind = error.kind();
+    if kind == io::ErrorKind::AddrInUse {
+        let owner = owner_of(addr.port()).map_or_else(String::new, |owner| format!(" by {owner}"));
+        format!("the address {addr} is in use{owner}")
+    } else if kind == io::ErrorKind::AddrNotAvailable {
+        format!("the address {addr} is not one of this machine's")
+    } else if kind == io::ErrorKind::PermissionDenied {
+        format!("listening on {addr} is not permitted: ports below 1024 need a privilege")
+    } else {
+        format!("cannot listen on {addr}: {error}")
     }
 }
 
@@ -85,7 +85,8 @@ fn explain(addr: SocketAddr, error: &io::Error) -> String {
 fn owner_of(port: u16) -> Option<String> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|path| fs::read_to_string(path).unwrap_or_default());
     let inodes: Vec<String> = tables.iter().flat_map(|table| listening_inodes(table, port)).collect();
-    let processes = fs::read_dir("/proc").ok()?.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let processes =
+        fs::read_dir("/proc").ok()?.flatten().filter_map(|entry| entry.file_name().into_string().ok());
     let pid = processes.filter(|name| name.parse::<u32>().is_ok()).find(|pid| holds_one_of(pid, &inodes))?;
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
     Some(format!("{} (pid {pid})", name.trim()))
@@ -102,7 +103,9 @@ fn listening_inodes(table: &str, port: u16) -> Vec<String> {
 fn holds_one_of(pid: &str, sockets: &[String]) -> bool {
     let Ok(descriptors) = fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
     let targets = descriptors.flatten().filter_map(|entry| fs::read_link(entry.path()).ok());
-    targets.filter_map(|target| target.into_os_string().into_string().ok()).any(|target| sockets.contains(&target))
+    targets
+        .filter_map(|target| target.into_os_string().into_string().ok())
+        .any(|target| sockets.contains(&target))
 }
 
 #[cfg(test)]

@@ -57,7 +57,9 @@ async fn talk(house: Rc<House>, stream: UnixStream) {
     while let Ok(Some(line)) = lines.next_line().await {
         let response = match serde_json::from_str(&line) {
             Ok(request) => answer(&house, request).await,
-            Err(error) => Response::Refused { error: format!("the keeper does not understand the request: {error}") },
+            Err(error) => {
+                Response::Refused { error: format!("the keeper does not understand the request: {error}") }
+            }
         };
         let Ok(mut text) = serde_json::to_vec(&response) else { return };
         text.push(b'\n');
@@ -68,12 +70,15 @@ async fn talk(house: Rc<House>, stream: UnixStream) {
 }
 
 async fn answer(house: &Rc<House>, request: Request) -> Response {
-    if house.closing.get() && !matches!(request, Request::Hello | Request::List | Request::Shutdown) {
+    if house.closing.get()
+        && !matches!(request, Request::Hello | Request::List | Request::ListSince { .. } | Request::Shutdown)
+    {
         return Response::Refused { error: "the keeper is shutting down".to_owned() };
     }
     match request {
         Request::Hello => Response::Hello(house.info()),
-        Request::List => Response::Listing(house.listing()),
+        Request::ListSince { seen } if seen == house.number() => Response::Unchanged,
+        Request::List | Request::ListSince { .. } => Response::Listing(house.listing()),
         Request::Listen { addr } => {
             respond(listeners::listen(house, addr).await, |addr| Response::Listening { addr })
         }
@@ -81,7 +86,7 @@ async fn answer(house: &Rc<House>, request: Request) -> Response {
             listeners::unlisten(house, addr).await;
             Response::Done
         }
-        Request::Spawn { spec } => respond(instances::spawn(house, spec), done),
+        Request::Spawn { spec } => respond(instances::spawn(house, *spec), done),
         Request::Stop { id, grace_ms } => {
             let grace = Duration::from_millis(grace_ms);
             respond(instances::order(house, &id, Order::Stop { grace }), done)

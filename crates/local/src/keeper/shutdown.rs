@@ -40,7 +40,8 @@ fn signal_edges(house: &House, signal: Signal) {
 
 /// Orders every stop and gives the longest grace.
 fn stop_instances(house: &House) -> Duration {
-    let specs: Vec<_> = house.instances.borrow().values().map(|instance| instance.status.spec.clone()).collect();
+    let specs: Vec<_> =
+        house.instances.borrow().values().map(|instance| instance.status.spec.clone()).collect();
     let graces = specs.iter().map(|spec| {
         let grace = Duration::from_millis(spec.grace_ms);
         let _unknown = instances::order(house, &spec.id, Order::Stop { grace });

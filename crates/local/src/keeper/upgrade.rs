@@ -30,7 +30,12 @@ pub(super) struct Inherited {
 pub(super) async fn version_of(binary: &Path) -> Result<String, String> {
     let name = binary.display();
     let mut command = Command::new(binary);
-    command.arg("--version").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
+    command
+        .arg("--version")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .process_group(0);
     let child = command.spawn().map_err(|error| format!("{name} cannot be executed: {error}"))?;
     let held = Identity::of(child.id()).ok_or(io::ErrorKind::NotFound.into()).and_then(Held::open);
     let held = held.map_err(|error| error.to_string())?;
@@ -63,7 +68,8 @@ pub(super) fn execute(house: &House, binary: &Path) -> String {
     if let Err(error) = store(&house.paths.keeper_state(), &saved) {
         return format!("the state could not be handed on: {error}");
     }
-    let refusal = keep_open(house, FdFlags::empty()).map_or_else(|error| error, |()| become_binary(house, binary));
+    let refusal =
+        keep_open(house, FdFlags::empty()).map_or_else(|error| error, |()| become_binary(house, binary));
     let _closed_again = keep_open(house, FdFlags::CLOEXEC);
     house.save();
     format!("{} cannot be executed: {refusal}", binary.display())
@@ -86,7 +92,8 @@ fn keep_open(house: &House, flags: FdFlags) -> io::Result<()> {
 pub(super) fn take_inherited(saved: Option<&Saved>) -> Option<Inherited> {
     let saved = saved.filter(|saved| saved.keeper == Identity::of_this_process())?;
     let handed_on = saved.handed_on.as_ref()?;
-    let listeners = handed_on.listeners.iter().map(|(addr, fd)| (*addr, TcpListener::from(own(*fd)))).collect();
+    let listeners =
+        handed_on.listeners.iter().map(|(addr, fd)| (*addr, TcpListener::from(own(*fd)))).collect();
     let inherited = Inherited {
         lock: File::from(own(handed_on.lock)),
         socket: Some(UnixListener::from(own(handed_on.socket))),
@@ -108,7 +115,10 @@ fn close_on_exec(inherited: &Inherited) -> io::Result<()> {
     Ok(())
 }
 
-#[expect(unsafe_code, reason = "the state of this very process names a descriptor that was left open for it alone")]
+#[expect(
+    unsafe_code,
+    reason = "the state of this very process names a descriptor that was left open for it alone"
+)]
 fn own(fd: RawFd) -> OwnedFd {
     // SAFETY: the process that wrote the number was this one before it executed, nobody else owns the descriptor.
     unsafe { OwnedFd::from_raw_fd(fd) }

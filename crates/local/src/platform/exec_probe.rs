@@ -12,7 +12,11 @@ use crate::launch::{environment, resolve};
 use crate::process::{ExitHow, Held, Identity};
 use crate::protocol::InstanceSpec;
 
-pub(super) async fn run(words: &[String], instance: &InstanceSpec, limit: Duration) -> Result<Healthy, String> {
+pub(super) async fn run(
+    words: &[String],
+    instance: &InstanceSpec,
+    limit: Duration,
+) -> Result<Healthy, String> {
     let process = spawn(words, instance)?;
     let late = timeout(limit, process.exited()).await.is_err();
     // The group goes as a whole, what it left behind included.

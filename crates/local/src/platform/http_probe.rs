@@ -76,7 +76,8 @@ fn answer(head: &[u8], body: &[u8]) -> io::Result<Answer> {
     let line = head.lines().next().unwrap_or_default();
     let mut parts = line.splitn(3, ' ');
     let version = parts.next().is_some_and(|version| version.starts_with("HTTP/1."));
-    let status = parts.next().and_then(|status| status.parse().ok()).filter(|_| version).ok_or_else(not_http)?;
+    let status =
+        parts.next().and_then(|status| status.parse().ok()).filter(|_| version).ok_or_else(not_http)?;
     let reason = parts.next().unwrap_or_default().trim().to_owned();
     let shown = String::from_utf8_lossy(&body[..body.len().min(SHOWN_BYTES)]);
     let body = shown.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -28,11 +28,22 @@ const KEEPER_START: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) enum Order {
     /// The port is chosen when the order is carried out.
-    Start { spec: InstanceSpec },
-    Stop { id: InstanceId, grace_ms: u64 },
+    Start {
+        spec: Box<InstanceSpec>,
+    },
+    Stop {
+        id: InstanceId,
+        grace_ms: u64,
+    },
     /// Only if it is still this process.
-    Restart { id: InstanceId, process: Identity, why: String },
-    Forget { id: InstanceId },
+    Restart {
+        id: InstanceId,
+        process: Identity,
+        why: String,
+    },
+    Forget {
+        id: InstanceId,
+    },
     Quit,
 }
 
@@ -44,6 +55,8 @@ pub(super) struct KeeperThread {
     /// Orders that no keeper was there to take.
     pub(super) waiting: VecDeque<Order>,
     pub(super) measured: Instant,
+    /// The last list: asked for anew only when it has changed.
+    pub(super) listing: Option<Listing>,
 }
 
 impl KeeperThread {
@@ -83,9 +96,15 @@ impl KeeperThread {
                 return Err(error);
             }
         }
-        let listing = self.client.list()?;
+        let seen = self.listing.as_ref().map_or(0, |listing| listing.number);
+        let listing = match (self.client.list_since(seen)?, self.listing.take()) {
+            (Some(newer), _) => newer,
+            (None, Some(same)) => same,
+            (None, None) => return Ok(()),
+        };
         self.promote_joining_edge(&listing);
         self.absorb(&listing);
+        self.listing = Some(listing);
         Ok(())
     }
 
@@ -129,8 +148,12 @@ impl KeeperThread {
         let mut spec = spec.clone();
         let mut world = self.shared.world();
         let known = world.instances.get(&spec.id).and_then(|tracked| tracked.spec.as_ref());
-        let taken: BTreeSet<u16> =
-            world.instances.values().filter_map(|tracked| tracked.spec.as_ref()).map(|spec| spec.port).collect();
+        let taken: BTreeSet<u16> = world
+            .instances
+            .values()
+            .filter_map(|tracked| tracked.spec.as_ref())
+            .map(|spec| spec.port)
+            .collect();
         let seed = (self.shared.paths.data(), &spec.id);
         let port = known.map(|known| known.port).or_else(|| ports::choose(&seed, &taken));
         let tracked = world.instances.get_mut(&spec.id)?;
@@ -141,11 +164,12 @@ impl KeeperThread {
         };
         spec.port = port;
         tracked.spec = Some(spec.clone());
-        Some(Request::Spawn { spec })
+        Some(Request::Spawn { spec: Box::new(spec) })
     }
 
     fn restart_request(&self, id: &InstanceId, process: Identity, why: &str) -> Option<Request> {
-        let same = self.shared.world().instances.get(id).is_some_and(|tracked| tracked.process == Some(process));
+        let same =
+            self.shared.world().instances.get(id).is_some_and(|tracked| tracked.process == Some(process));
         same.then(|| Request::Restart { id: id.clone(), why: why.to_owned() })
     }
 
@@ -178,10 +202,18 @@ impl KeeperThread {
                 self.start_probing(spec, process, tracked.started);
             }
         }
+        self.forget_what_is_over(world);
         let before = world.instances.len();
         let listed: BTreeSet<&InstanceId> = listing.instances.iter().map(|status| &status.spec.id).collect();
         world.instances.retain(|id, tracked| listed.contains(id) || tracked.outlives_the_list());
         changed || before != world.instances.len()
+    }
+
+    /// Its place is free for another start under the same id.
+    fn forget_what_is_over(&self, world: &World) {
+        for (id, _) in world.instances.iter().filter(|(_, tracked)| tracked.is_over()) {
+            self.shared.order(Order::Forget { id: id.clone() });
+        }
     }
 
     fn start_probing(&self, spec: &InstanceSpec, process: Identity, started: Timestamp) {
@@ -213,7 +245,8 @@ impl KeeperThread {
             let known = world.edges.get(&edge.process.pid);
             known.is_some_and(|known| known.connected && known.table_seen >= version)
         };
-        let joining = listing.edges.iter().filter(|edge| !edge.listening && !edge.draining).find(knows_the_table);
+        let joining =
+            listing.edges.iter().filter(|edge| !edge.listening && !edge.draining).find(knows_the_table);
         if let Some(edge) = joining {
             // Refused or not: the next list tells how it stands.
             let _next_turn = self.client.ask(&Request::Promote { edge: edge.process });
@@ -223,7 +256,12 @@ impl KeeperThread {
     fn measure(&mut self) {
         let leaders: Vec<u32> = {
             let world = self.shared.world();
-            world.instances.values().filter_map(|tracked| tracked.process).map(|process| process.pid).collect()
+            world
+                .instances
+                .values()
+                .filter_map(|tracked| tracked.process)
+                .map(|process| process.pid)
+                .collect()
         };
         let groups = usage::groups(&leaders);
         usage::measure(&mut self.shared.world(), &groups, self.measured.elapsed());

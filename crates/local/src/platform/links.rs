@@ -83,7 +83,9 @@ impl Speaker<'_> {
                 self.shared.world().add_report(report);
                 self.shared.wake();
             }
-            FromEdge::Refused { version, service, reason } => self.shared.complain(version, service, reason),
+            FromEdge::Refused { version, service, reason } => {
+                self.shared.complain(version, service.as_deref(), &reason);
+            }
             FromEdge::Hello { .. } => {}
         }
     }
@@ -123,7 +125,7 @@ impl Shared {
     }
 
     /// The last refusal of a table is kept to be shown.
-    fn complain(&self, version: u64, service: Option<String>, reason: String) {
+    fn complain(&self, version: u64, service: Option<&str>, reason: &str) {
         let of = service.map_or_else(String::new, |service| format!(" of {service}"));
         self.world().complaint = Some(format!("the edge refused table {version}{of}: {reason}"));
         self.wake();

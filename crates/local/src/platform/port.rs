@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use staunch_model::{
     EdgeReport, InstanceId, Revision, RevisionDigest, ServiceName, ServiceSpec, SplitGeneration, Timestamp,
 };
-use staunch_ports::{Action, InstanceState, Observed, Platform, PlatformError, SplitWish, Waker};
+use staunch_ports::{Action, Observed, Platform, PlatformError, SplitWish, Waker};
 
 use super::keeper_thread::Order;
 use super::shared::unpoisoned;
@@ -16,6 +16,7 @@ use super::start::LocalPlatform;
 use super::world::{Pending, Service};
 use crate::client::KeeperError;
 use crate::logs;
+use crate::paths::Paths;
 use crate::protocol::{InstanceSpec, Request, Response};
 use crate::snapshot;
 use crate::time::now;
@@ -40,17 +41,19 @@ impl Platform for LocalPlatform {
     }
 
     fn prepare(&self, spec: &ServiceSpec, label: &str, now: Timestamp) -> Result<Revision, PlatformError> {
-        snapshot::prepare(&self.shared.paths, &self.shared.project, spec, label, now)
-            .map_err(|error| PlatformError::Refused {
+        snapshot::prepare(&self.shared.paths, &self.shared.project, spec, label, now).map_err(|error| {
+            PlatformError::Refused {
                 what: format!("service {}", spec.name),
                 why: error.to_string(),
                 fix: error.fix().to_owned(),
-            })
+            }
+        })
     }
 
     fn observe(&self, service: &ServiceName) -> Observed {
         let world = self.shared.world();
-        let of_service = world.instances.iter().filter(|(_, tracked)| tracked.service == *service);
+        let of_service =
+            world.instances.iter().filter(|(_, tracked)| tracked.service == *service && !tracked.is_over());
         Observed {
             at: now(),
             instances: of_service.map(|(id, tracked)| tracked.status(id, world.in_flight(id))).collect(),
@@ -60,7 +63,9 @@ impl Platform for LocalPlatform {
 
     fn execute(&self, action: Action) -> Result<(), PlatformError> {
         match action {
-            Action::Start { service, revision, instance } => self.start_instance(service, &revision, instance),
+            Action::Start { service, revision, instance } => {
+                self.start_instance(service, &revision, instance)
+            }
             Action::Stop { instance } => self.stop_instance(instance),
             Action::Shift { service, wish } => return self.shift(&service, wish),
         }
@@ -88,16 +93,11 @@ impl Platform for LocalPlatform {
     fn retain(&self, revisions: &[RevisionDigest]) {
         let mut kept: BTreeSet<RevisionDigest> = revisions.iter().cloned().collect();
         let world = self.shared.world();
-        for (id, tracked) in world.instances.iter().filter(|(_, tracked)| !revisions.contains(&tracked.revision)) {
-            if matches!(tracked.state, InstanceState::Exited | InstanceState::CannotExec { .. }) {
-                self.shared.order(Order::Forget { id: id.clone() });
-            } else {
-                // It runs in its snapshot.
-                kept.insert(tracked.revision.clone());
-            }
-        }
+        // What runs, runs in its snapshot.
+        kept.extend(world.instances.values().map(|tracked| tracked.revision.clone()));
         drop(world);
         snapshot::collect_garbage(&self.shared.paths, &kept);
+        remove_logs(&self.shared.paths, &kept);
     }
 }
 
@@ -118,7 +118,8 @@ impl LocalPlatform {
         if shared_address {
             return Ok(());
         }
-        self.patiently(&Request::Unlisten { addr: listen }, || format!("service {service}"), String::new()).map(drop)
+        self.patiently(&Request::Unlisten { addr: listen }, || format!("service {service}"), String::new())
+            .map(drop)
     }
 
     /// Asks the keeper; waits out the moment in which a lost one is replaced.
@@ -136,7 +137,9 @@ impl LocalPlatform {
                 Err(KeeperError::Unreachable(_)) if Instant::now() < deadline => {
                     std::thread::sleep(Duration::from_millis(20));
                 }
-                Err(KeeperError::Refused(why)) => return Err(PlatformError::Refused { what: what(), why, fix }),
+                Err(KeeperError::Refused(why)) => {
+                    return Err(PlatformError::Refused { what: what(), why, fix });
+                }
                 Err(error @ (KeeperError::Unreachable(_) | KeeperError::Unexpected(_))) => {
                     return Err(PlatformError::Unreachable(error.to_string()));
                 }
@@ -148,9 +151,8 @@ impl LocalPlatform {
     fn note_declared(&self, spec: &ServiceSpec) -> Option<SocketAddr> {
         let mut world = self.shared.world();
         let known = world.services.get(&spec.name).cloned();
-        let (wish, since, version) = known.as_ref().map_or((None, now(), 0), |known| {
-            (known.wish.clone(), known.since, known.version)
-        });
+        let (wish, since, version) =
+            known.as_ref().map_or((None, now(), 0), |known| (known.wish.clone(), known.since, known.version));
         world.services.insert(spec.name.clone(), Service { spec: spec.clone(), wish, since, version });
         world.remember(&self.shared.services_file());
         let former = known.map(|known| known.spec.listen)?;
@@ -173,13 +175,13 @@ impl LocalPlatform {
             grace_ms: millis(revision.run.stop.grace),
             health: revision.run.health.clone(),
         };
-        self.shared.order(Order::Start { spec });
+        self.shared.order(Order::Start { spec: Box::new(spec) });
     }
 
     fn stop_instance(&self, id: InstanceId) {
         let mut world = self.shared.world();
         let Some(tracked) = world.instances.get_mut(&id) else { return };
-        if tracked.state == InstanceState::Exited && tracked.pending.is_none() {
+        if tracked.is_over() {
             return;
         }
         tracked.pending = Some(Pending::Stop);
@@ -206,6 +208,16 @@ impl LocalPlatform {
         drop(world);
         self.shared.publish();
         Ok(())
+    }
+}
+
+/// Logs of instances whose revision is gone; the id in a log's name carries the revision.
+fn remove_logs(paths: &Paths, kept: &BTreeSet<RevisionDigest>) {
+    for entry in std::fs::read_dir(paths.logs()).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !kept.iter().any(|revision| name.contains(revision.short())) {
+            let _tried_again_next_time = std::fs::remove_file(entry.path());
+        }
     }
 }
 

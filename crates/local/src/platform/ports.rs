@@ -15,7 +15,9 @@ pub(super) fn choose(seed: &impl Hash, taken: &BTreeSet<u16>) -> Option<u16> {
     let mut hasher = DefaultHasher::new();
     seed.hash(&mut hasher);
     let offset = (hasher.finish() % u64::from(COUNT)) as u16;
-    (0..COUNT).map(|step| FIRST + (offset + step) % COUNT).find(|port| !taken.contains(port) && is_free(*port))
+    (0..COUNT)
+        .map(|step| FIRST + (offset + step) % COUNT)
+        .find(|port| !taken.contains(port) && is_free(*port))
 }
 
 fn is_free(port: u16) -> bool {

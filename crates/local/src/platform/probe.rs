@@ -30,7 +30,9 @@ pub(super) async fn probe(probe: &ProbeSpec, instance: &InstanceSpec) -> Result<
             ProbeTarget::Command { words } => exec_probe::run(words, instance, probe.timeout).await,
         }
     };
-    match timeout(probe.timeout + Duration::from_millis(100), bounded(&probe.target, probe.timeout, asked)).await {
+    match timeout(probe.timeout + Duration::from_millis(100), bounded(&probe.target, probe.timeout, asked))
+        .await
+    {
         Ok(Ok(healthy)) => Ok(Healthy { words: format!("{name}: {}", healthy.words), ..healthy }),
         Ok(Err(error)) => Err(format!("{name}: {error}")),
         Err(_late) => Err(format!("{name}: no answer in {}", human_duration(probe.timeout))),
@@ -44,9 +46,9 @@ async fn bounded(
 ) -> Result<Healthy, String> {
     match target {
         ProbeTarget::Command { .. } => asked.await,
-        ProbeTarget::Http { .. } | ProbeTarget::Tcp => {
-            timeout(limit, asked).await.unwrap_or_else(|_late| Err(format!("no answer in {}", human_duration(limit))))
-        }
+        ProbeTarget::Http { .. } | ProbeTarget::Tcp => timeout(limit, asked)
+            .await
+            .unwrap_or_else(|_late| Err(format!("no answer in {}", human_duration(limit)))),
     }
 }
 
@@ -67,7 +69,11 @@ async fn http(path: &str, port: u16) -> Result<Healthy, String> {
     let (stream, address) = connect(port).await?;
     let answer = http_probe::get(stream, path, address).await.map_err(|error| describe(&error))?;
     let words = answer.to_string();
-    if (200..400).contains(&answer.status) { Ok(Healthy { words, address: Some(address) }) } else { Err(words) }
+    if (200..400).contains(&answer.status) {
+        Ok(Healthy { words, address: Some(address) })
+    } else {
+        Err(words)
+    }
 }
 
 /// Some apps listen on `localhost` as IPv6 alone.
@@ -85,10 +91,11 @@ async fn connect(port: u16) -> Result<(TcpStream, SocketAddr), String> {
 }
 
 fn describe(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
-        io::ErrorKind::ConnectionReset => "the connection was reset".to_owned(),
-        io::ErrorKind::UnexpectedEof => "the connection ended before the answer".to_owned(),
-        _other => error.to_string(),
-    }
+    let known = [
+        (io::ErrorKind::ConnectionRefused, "connection refused"),
+        (io::ErrorKind::ConnectionReset, "the connection was reset"),
+        (io::ErrorKind::UnexpectedEof, "the connection ended before the answer"),
+    ];
+    let found = known.iter().find(|(kind, _)| *kind == error.kind());
+    found.map_or_else(|| error.to_string(), |(_, words)| (*words).to_owned())
 }

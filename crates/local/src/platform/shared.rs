@@ -39,7 +39,13 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(paths: Paths, project: PathBuf, binary: PathBuf, world: World, orders: Sender<Order>) -> Arc<Self> {
+    pub(super) fn new(
+        paths: Paths,
+        project: PathBuf,
+        binary: PathBuf,
+        world: World,
+        orders: Sender<Order>,
+    ) -> Arc<Self> {
         let client = Mutex::new(KeeperClient::new(paths.keeper_socket()));
         Arc::new(Self {
             paths,
@@ -122,7 +128,8 @@ impl Shared {
     fn send(&self, world: &mut World, tables: Vec<RouteTable>) {
         world.version += 1;
         let version = world.version;
-        let unsent = world.services.values_mut().filter(|service| service.version == 0 && service.wish.is_some());
+        let unsent =
+            world.services.values_mut().filter(|service| service.version == 0 && service.wish.is_some());
         unsent.for_each(|service| service.version = version);
         self.table.send_replace(Some(Arc::new((version, tables))));
     }

@@ -89,7 +89,11 @@ impl LocalPlatform {
         Self::begin(shared, receiver, client).map_err(StartError::Thread)
     }
 
-    fn begin(shared: Arc<Shared>, orders: mpsc::Receiver<Order>, client: KeeperClient) -> io::Result<Arc<Self>> {
+    fn begin(
+        shared: Arc<Shared>,
+        orders: mpsc::Receiver<Order>,
+        client: KeeperClient,
+    ) -> io::Result<Arc<Self>> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         let (quit, ended) = oneshot::channel::<()>();
@@ -97,8 +101,15 @@ impl LocalPlatform {
             let _dropped = runtime.block_on(ended);
         })?;
         let waiting = VecDeque::new();
-        let mut keeper =
-            KeeperThread { shared: shared.clone(), runtime: handle, orders, client, waiting, measured: Instant::now() };
+        let mut keeper = KeeperThread {
+            shared: shared.clone(),
+            runtime: handle,
+            orders,
+            client,
+            waiting,
+            measured: Instant::now(),
+            listing: None,
+        };
         // The first look happens here, so that what runs already is known to whoever starts this.
         let _revived_by_the_thread = keeper.turn();
         let keeper = named("platform-keeper", move || keeper.run())?;
@@ -139,9 +150,11 @@ impl LocalPlatform {
             Err(error) => return Err(error.into()),
             Ok(_) => {}
         }
-        wait(|| client.hello().is_ok_and(|now| now.upgrades > before.upgrades || now.identity != before.identity))
-            .then_some(())
-            .ok_or(UpgradeError::TooSlow("the keeper"))
+        wait(|| {
+            client.hello().is_ok_and(|now| now.upgrades > before.upgrades || now.identity != before.identity)
+        })
+        .then_some(())
+        .ok_or(UpgradeError::TooSlow("the keeper"))
     }
 
     fn upgrade_edge(&self, binary: &Path) -> Result<(), UpgradeError> {
@@ -149,7 +162,8 @@ impl LocalPlatform {
         if client.list()?.edges.is_empty() {
             return Ok(());
         }
-        let crate::protocol::Response::Edge(new) = client.ask(&Request::ReplaceEdge { binary: binary.to_owned() })?
+        let crate::protocol::Response::Edge(new) =
+            client.ask(&Request::ReplaceEdge { binary: binary.to_owned() })?
         else {
             return Err(UpgradeError::TooSlow("the edge"));
         };
@@ -169,7 +183,8 @@ impl LocalPlatform {
     pub fn shutdown(&self) -> Result<(), KeeperError> {
         self.shared.closing.store(true, Ordering::Release);
         let mut client = unpoisoned(&self.shared.client);
-        let longest = client.list()?.instances.iter().map(|instance| instance.spec.grace_ms).max().unwrap_or(0);
+        let longest =
+            client.list()?.instances.iter().map(|instance| instance.spec.grace_ms).max().unwrap_or(0);
         client.ask(&Request::Shutdown)?;
         let deadline = Instant::now() + Duration::from_millis(longest) + Duration::from_secs(10);
         while Instant::now() < deadline && client.hello().is_ok() {

@@ -95,10 +95,17 @@ impl World {
         let _full = std::fs::write(&new, text).and_then(|()| std::fs::rename(&new, path));
     }
 
-    pub(super) fn start(&mut self, service: ServiceName, revision: &Revision, id: &InstanceId, now: Timestamp) {
-        let tracked = self.instances.entry(id.clone()).or_insert_with(|| {
-            Tracked::new(service, revision.digest.clone(), now)
-        });
+    pub(super) fn start(
+        &mut self,
+        service: ServiceName,
+        revision: &Revision,
+        id: &InstanceId,
+        now: Timestamp,
+    ) {
+        let tracked = self
+            .instances
+            .entry(id.clone())
+            .or_insert_with(|| Tracked::new(service, revision.digest.clone(), now));
         if matches!(tracked.state, InstanceState::Exited | InstanceState::CannotExec { .. }) {
             *tracked = Tracked::new(tracked.service.clone(), tracked.revision.clone(), now);
         }
@@ -184,6 +191,11 @@ impl Tracked {
             self.ready = ready;
             self.ready_changed = now;
         }
+    }
+
+    /// It was stopped and nobody asked for it since: there is nothing left of it but its log.
+    pub(super) fn is_over(&self) -> bool {
+        self.shown_state() == InstanceState::Exited
     }
 
     fn shown_state(&self) -> InstanceState {

@@ -44,10 +44,14 @@ impl SnapshotError {
     pub(crate) fn fix(&self) -> &'static str {
         match self {
             Self::Missing(_) => "Build it first, or correct `files` and `run`",
-            Self::NoMatch(_) => "Correct the pattern in `files`; `*` stays inside one folder, `**` crosses them",
+            Self::NoMatch(_) => {
+                "Correct the pattern in `files`; `*` stays inside one folder, `**` crosses them"
+            }
             Self::Outside(_) => "Name paths below the folder of the configuration file",
             Self::Unreadable { .. } => "Give this user the right to read it, or leave it out of `files`",
-            Self::TooLarge { .. } => "Name in `files` only what a version consists of, not data or build caches",
+            Self::TooLarge { .. } => {
+                "Name in `files` only what a version consists of, not data or build caches"
+            }
             Self::Changing(_) => "Deploy again when the build has finished",
             Self::Unwritable { .. } => "Make room on the disk of the data directory",
         }

@@ -95,7 +95,8 @@ mod tests {
         for file in ["x.py", "a/y.py", "a/b/z.py", "a/b/z.txt"] {
             std::fs::write(dir.path().join(file), "").unwrap();
         }
-        let found = |pattern| expand(dir.path(), pattern).iter().map(|p| p.display().to_string()).collect::<Vec<_>>();
+        let found =
+            |pattern| expand(dir.path(), pattern).iter().map(|p| p.display().to_string()).collect::<Vec<_>>();
         assert_eq!(found("**/*.py"), ["a/b/z.py", "a/y.py", "x.py"]);
         assert_eq!(found("a/*.py"), ["a/y.py"]);
         assert_eq!(found("*.rb"), Vec::<String>::new());

@@ -67,7 +67,8 @@ impl Content {
 
     /// `server.py` and `--config=conf/app.toml` name files where such files are.
     fn add_word(&mut self, (index, word): (usize, &String)) -> Result<(), SnapshotError> {
-        let text = if index == 0 { word } else { word.rsplit_once('=').map_or(word.as_str(), |(_, value)| value) };
+        let text =
+            if index == 0 { word } else { word.rsplit_once('=').map_or(word.as_str(), |(_, value)| value) };
         let bare_program = index == 0 && !word.contains('/');
         let path = inside(text).filter(|path| !bare_program && !path.as_os_str().is_empty());
         let Some(path) = path else {

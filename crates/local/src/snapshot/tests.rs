@@ -2,8 +2,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use staunch_model::{
-    CanarySpec, EdgeSpec, EvidenceSpec, HealthSpec, Limits, ProbeSpec, ProbeTarget, ServiceName, ShieldSpec, StopSpec,
-    TriggerSpec, Upstream,
+    CanarySpec, EdgeSpec, EvidenceSpec, HealthSpec, Limits, ProbeSpec, ProbeTarget, ServiceName, ShieldSpec,
+    StopSpec, TriggerSpec, Upstream,
 };
 use tempfile::TempDir;
 
@@ -143,7 +143,8 @@ fn the_digest_is_the_content_and_nothing_else() {
 fn folders_patterns_links_and_words_are_found() {
     let project = Project::new(&["src/a.py", "src/deep/b.py", "conf/app.toml", "x1.txt", "x2.txt"]);
     std::os::unix::fs::symlink("a.py", project.dir.path().join("src/link.py")).unwrap();
-    let revision = project.prepare(&spec(&["sh", "--config=conf/app.toml", "absent"], &["src", "x*.txt"])).unwrap();
+    let revision =
+        project.prepare(&spec(&["sh", "--config=conf/app.toml", "absent"], &["src", "x*.txt"])).unwrap();
     let inside: Vec<&str> =
         revision.files.iter().map(|file| file.path.as_str()).filter(|path| !path.starts_with('/')).collect();
     assert_eq!(inside, ["conf/app.toml", "src/a.py", "src/deep/b.py", "src/link.py", "x1.txt", "x2.txt"]);
@@ -155,7 +156,8 @@ fn folders_patterns_links_and_words_are_found() {
 #[test]
 fn each_refusal_names_the_path_and_leaves_nothing() {
     let project = Project::new(&["app.sh"]);
-    let refused = |command: &[&str], files: &[&str]| project.prepare(&spec(command, files)).unwrap_err().to_string();
+    let refused =
+        |command: &[&str], files: &[&str]| project.prepare(&spec(command, files)).unwrap_err().to_string();
     assert!(refused(&["./app.sh"], &["gone.txt"]).contains("gone.txt"));
     assert!(refused(&["./app.sh"], &["*.gone"]).contains("*.gone"));
     assert!(refused(&["./app.sh"], &["../up.txt"]).contains("../up.txt"));
@@ -173,7 +175,11 @@ fn only_what_is_named_is_kept() {
     let second = project.digest(&spec(&["./app.sh", "-v"], &[]));
     let again = project.paths.revision(&first).metadata().unwrap().modified().unwrap();
     project.digest(&spec(&["./app.sh"], &[]));
-    assert_eq!(project.paths.revision(&first).metadata().unwrap().modified().unwrap(), again, "not copied again");
+    assert_eq!(
+        project.paths.revision(&first).metadata().unwrap().modified().unwrap(),
+        again,
+        "not copied again"
+    );
     std::fs::create_dir(project.paths.revisions().join(".work-0-1")).unwrap();
     collect_garbage(&project.paths, &BTreeSet::from([second.clone()]));
     let left: Vec<_> = std::fs::read_dir(project.paths.revisions()).unwrap().flatten().collect();

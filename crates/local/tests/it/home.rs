@@ -92,7 +92,10 @@ impl Home {
             revision: RevisionDigest::from_sha256([7; 32]),
             command: vec![rig().display().to_string(), "app".to_owned()],
             dir: self.dir.path().to_owned(),
-            env: BTreeMap::from([("BEHAVE".to_owned(), behave.to_owned()), ("VERSION".to_owned(), "v1".to_owned())]),
+            env: BTreeMap::from([
+                ("BEHAVE".to_owned(), behave.to_owned()),
+                ("VERSION".to_owned(), "v1".to_owned()),
+            ]),
             port: free_port(),
             grace_ms: 2_000,
             health: health(),
@@ -100,7 +103,7 @@ impl Home {
     }
 
     pub(crate) fn spawn(&mut self, spec: &InstanceSpec) {
-        self.client.ask(&Request::Spawn { spec: spec.clone() }).unwrap();
+        self.client.ask(&Request::Spawn { spec: Box::new(spec.clone()) }).unwrap();
     }
 
     /// Spawns and waits until the app answers.
@@ -130,7 +133,9 @@ impl Drop for Home {
         }
         // A test that failed may have left what no keeper knows.
         let state: serde_json::Value = serde_json::from_str(&state).unwrap_or_default();
-        for process in ["instances", "edges"].iter().flat_map(|kind| state[*kind].as_array().cloned()).flatten() {
+        for process in
+            ["instances", "edges"].iter().flat_map(|kind| state[*kind].as_array().cloned()).flatten()
+        {
             if let Ok(identity) = serde_json::from_value::<Identity>(process["process"].clone())
                 && alive(identity)
             {
@@ -212,5 +217,9 @@ pub(crate) fn group_size(group: u32) -> usize {
 }
 
 pub(crate) fn folder_bytes(path: &Path) -> u64 {
-    std::fs::read_dir(path).unwrap().flatten().map(|entry| entry.metadata().map_or(0, |meta| meta.len())).sum()
+    std::fs::read_dir(path)
+        .unwrap()
+        .flatten()
+        .map(|entry| entry.metadata().map_or(0, |meta| meta.len()))
+        .sum()
 }

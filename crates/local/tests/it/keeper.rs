@@ -12,7 +12,9 @@ fn an_instance_is_started_with_its_variables_logged_and_stopped() {
     let spec = home.spec("ok");
     let process = home.spawn_serving(&spec);
     assert_eq!(get(port(&spec), "/"), Some(format!("v1 {}", process.pid)));
-    until("its words are in the log", || home.log(&spec.id).contains(&format!("out| v1 listens on {}", spec.port)));
+    until("its words are in the log", || {
+        home.log(&spec.id).contains(&format!("out| v1 listens on {}", spec.port))
+    });
     home.spawn(&spec);
     assert_eq!(home.instance(&spec.id).process, Some(process), "asked for twice, started once");
 
@@ -81,7 +83,11 @@ fn a_crash_loop_is_counted_and_slows_down() {
         assert!(*gap >= least - 5, "{gaps:?}");
     }
     home.stop(&spec.id, 1_000);
-    assert_eq!(home.instance(&spec.id).exit_count, status.exit_count, "stopped in its back-off, not started again");
+    assert_eq!(
+        home.instance(&spec.id).exit_count,
+        status.exit_count,
+        "stopped in its back-off, not started again"
+    );
 }
 
 #[test]
@@ -128,6 +134,22 @@ fn a_pid_that_belongs_to_another_process_by_now_is_not_adopted() {
     assert!(stranger.try_wait().unwrap().is_none(), "the stranger is left alone");
     stranger.kill().unwrap();
     stranger.wait().unwrap();
+}
+
+#[test]
+fn what_was_started_but_never_written_down_is_ended() {
+    let mut home = Home::new();
+    let (spec, known) = (home.spec("ok"), home.spec("stubborn"));
+    let process = home.spawn_serving(&spec);
+    let other = home.spawn_serving(&known);
+    home.kill_keeper();
+    let file = home.paths.run().join("keeper.json");
+    let mut state: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    state["instances"].as_array_mut().unwrap().retain(|status| status["spec"]["id"] != spec.id.0);
+    std::fs::write(&file, state.to_string()).unwrap();
+    home.start_keeper();
+    until("the stray is gone", || !alive(process));
+    assert_eq!(home.instance(&known.id).process, Some(other));
 }
 
 #[test]

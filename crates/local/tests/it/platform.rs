@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use staunch_local::{LocalOptions, LocalPlatform};
 use staunch_model::{
-    CanarySpec, EdgeSpec, EvidenceSpec, InstanceId, Limits, Outcomes, ProbeSpec, ProbeTarget, Revision, RevisionDigest,
-    ServiceName, ServiceSpec, ShieldSpec, SplitGeneration, StopSpec, Timestamp, TriggerSpec, Upstream, Weight,
+    CanarySpec, EdgeSpec, EvidenceSpec, InstanceId, Limits, Outcomes, ProbeSpec, ProbeTarget, Revision,
+    RevisionDigest, ServiceName, ServiceSpec, ShieldSpec, SplitGeneration, StopSpec, Timestamp, TriggerSpec,
+    Upstream, Weight,
 };
 use staunch_ports::{Action, InstanceState, InstanceStatus, Platform, PlatformError, SplitWish};
 use tempfile::TempDir;
@@ -46,8 +47,11 @@ impl House {
         self.platform().declare(spec).unwrap();
         let revision = self.platform().prepare(spec, "v", Timestamp(0)).unwrap();
         let instance = InstanceId::new(&spec.name, &revision.digest, number);
-        let start =
-            Action::Start { service: spec.name.clone(), revision: Box::new(revision.clone()), instance: instance.clone() };
+        let start = Action::Start {
+            service: spec.name.clone(),
+            revision: Box::new(revision.clone()),
+            instance: instance.clone(),
+        };
         self.platform().execute(start).unwrap();
         (revision, instance)
     }
@@ -61,6 +65,10 @@ impl House {
     fn status(&self, id: &InstanceId) -> InstanceStatus {
         let found = self.platform().observe(&shop()).instances.into_iter().find(|status| status.id == *id);
         found.unwrap()
+    }
+
+    fn lists(&self, id: &InstanceId) -> bool {
+        self.platform().observe(&shop()).instances.iter().any(|status| status.id == *id)
     }
 
     fn shift(&self, generation: u64, stable: &RevisionDigest, canary: Option<(&RevisionDigest, f64)>) {
@@ -106,7 +114,10 @@ fn wish(generation: u64, stable: &RevisionDigest, canary: Option<(&RevisionDiges
 }
 
 fn spec(version: &str, listen: SocketAddr) -> ServiceSpec {
-    let env = BTreeMap::from([("VERSION".to_owned(), version.to_owned()), ("SICK".to_owned(), "/nowhere".to_owned())]);
+    let env = BTreeMap::from([
+        ("VERSION".to_owned(), version.to_owned()),
+        ("SICK".to_owned(), "/nowhere".to_owned()),
+    ]);
     ServiceSpec {
         name: shop(),
         listen,
@@ -229,13 +240,25 @@ fn two_revisions_are_started_split_counted_and_shifted() {
     });
     house.shift(3, &v2.digest, None);
     house.platform().execute(Action::Stop { instance: one.clone() }).unwrap();
-    until("the old one has ended", || house.status(&one).state == InstanceState::Exited);
+    until("the old one is gone", || !house.lists(&one));
     load.until_more(50);
     assert_eq!(load.failures(), 0);
     assert_eq!(version_at(listen).as_deref(), Some("v2"));
     until("its use of the machine is known", || house.status(&two).memory_bytes > 100_000);
     assert!(house.status(&two).attempts > 0);
     assert!(house.platform().logs(&two, 5).iter().any(|line| line.contains("v2 listens on")));
+
+    // The id of one that was stopped is free for it to come back.
+    house.run_ready(&spec("v1", listen), 1);
+    house.platform().retain(std::slice::from_ref(&v2.digest));
+    assert!(Path::new(&v1.run.dir).exists(), "it runs there");
+    house.platform().execute(Action::Stop { instance: one.clone() }).unwrap();
+    until("it is gone again", || !house.lists(&one));
+    until("its content can go", || {
+        house.platform().retain(std::slice::from_ref(&v2.digest));
+        !Path::new(&v1.run.dir).exists() && house.platform().logs(&one, 1).is_empty()
+    });
+    assert_eq!(version_at(listen).as_deref(), Some("v2"));
 
     let stale = house.platform().execute(Action::Shift { service: shop(), wish: wish(2, &v1.digest, None) });
     assert!(matches!(stale, Err(PlatformError::Stale { .. })), "{stale:?}");
@@ -268,7 +291,9 @@ fn one_that_is_no_longer_alive_is_restarted_for_that_reason() {
     let (_, id) = house.run_ready(&spec, 1);
     let before = house.status(&id).pid;
     std::fs::write(&sick, "").unwrap();
-    until("it was restarted", || house.status(&id).exits.iter().any(|exit| exit.status.contains("liveness: GET")));
+    until("it was restarted", || {
+        house.status(&id).exits.iter().any(|exit| exit.status.contains("liveness: GET"))
+    });
     std::fs::remove_file(&sick).unwrap();
     until("it is ready again", || house.status(&id).ready);
     assert_ne!(house.status(&id).pid, before);
@@ -291,7 +316,9 @@ fn what_never_gets_ready_says_what_it_waits_for() {
         ..command.health.ready
     };
     let (_, id) = house.run(&command, 1);
-    until("its probe is ended", || house.status(&id).probe.is_some_and(|words| words.contains("no answer in 100 ms")));
+    until("its probe is ended", || {
+        house.status(&id).probe.is_some_and(|words| words.contains("no answer in 100 ms"))
+    });
 
     let mut absent = spec("v3", silent.listen);
     absent.command = vec!["no-such-command".to_owned()];

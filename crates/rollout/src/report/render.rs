@@ -109,7 +109,12 @@ impl Report {
                 let trace = failure.trace.as_ref().map(|id| format!("  trace {id}")).unwrap_or_default();
                 let shield = if failure.shielded { "  (user answered from stable)" } else { "" };
                 let ms = failure.micros as f64 / 1_000.0;
-                format!("{} {} {} {status} {ms:.0} ms{trace}{shield}", stamp(failure.at), failure.method, failure.path)
+                format!(
+                    "{} {} {} {status} {ms:.0} ms{trace}{shield}",
+                    stamp(failure.at),
+                    failure.method,
+                    failure.path
+                )
             })
             .collect()
     }
@@ -125,7 +130,8 @@ impl Report {
         }
         let reached = failed.saturating_sub(shielded);
         let mut lines = vec![format!(
-            "{failed} of {canary_requests} canary requests failed; {reached} reached users, {shielded} were              answered from stable"
+            "{failed} of {canary_requests} canary requests failed; {reached} reached users, {shielded} were answered \
+             from stable"
         )];
         if self.cause.is_some() && failed > 0 {
             lines.push(format!("all at once, the same time would have failed ≈ {all_at_once}"));
@@ -180,7 +186,8 @@ fn where_lines(routes: &[RouteRow]) -> Vec<String> {
         return vec![];
     }
     let width = failing.iter().map(|row| row.route.chars().count()).max().unwrap_or(0).max(5);
-    let mut lines = vec![format!("{:<width$}  {:<18} {:>14} {:>16}", "route", "failed as", "canary", "stable")];
+    let mut lines =
+        vec![format!("{:<width$}  {:<18} {:>14} {:>16}", "route", "failed as", "canary", "stable")];
     lines.extend(failing.iter().map(|row| {
         let canary = format!("{} / {}", row.canary.failed(), row.canary.judged());
         let stable = format!("{} / {}", row.stable.failed(), row.stable.judged());
@@ -219,4 +226,3 @@ fn unknown_lines(routes: &[String]) -> Vec<String> {
     let more = if routes.len() > 8 { format!(" and {} more", routes.len() - 8) } else { String::new() };
     vec![format!("{shown}{more} had no canary requests; nothing is known of them")]
 }
-

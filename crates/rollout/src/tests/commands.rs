@@ -64,7 +64,10 @@ fn every_command_is_legal_or_refused_with_what_is_allowed() {
                     assert!(!legal.contains(&wanted), "{wanted:?} in {:?}", rollout.phase);
                     assert!(!refusal.because.is_empty());
                     assert_eq!(refusal.command, wanted.name());
-                    assert_eq!(refusal.allowed, legal.iter().map(|c| c.name().to_owned()).collect::<Vec<_>>());
+                    assert_eq!(
+                        refusal.allowed,
+                        legal.iter().map(|c| c.name().to_owned()).collect::<Vec<_>>()
+                    );
                 }
             }
         }
@@ -78,5 +81,8 @@ fn promoting_the_last_step_is_the_promotion_and_names_the_person() {
     assert!(matches!(&events[1], Event::PromotionStarted { by: Some(by), .. } if by == "ben"));
     let first = in_phase(Phase::Progressing { step: 0, pace: Pace::Automatic });
     let events = command(&first, Command::Promote, "ben", "").unwrap();
-    assert!(matches!(&events[..], [Event::StepPassed { step: 0, by: Some(_), .. }, Event::StepEntered { step: 1, .. }]));
+    assert!(matches!(
+        &events[..],
+        [Event::StepPassed { step: 0, by: Some(_), .. }, Event::StepEntered { step: 1, .. }]
+    ));
 }

@@ -113,8 +113,16 @@ fn every_cause_has_a_code_and_a_sentence() {
     let rows = [
         (Cause::Gate { gate: text("g"), because: text("6 %") }, "gate-failed", "gate g failed: 6 %"),
         (Cause::Harm { because: text("all fails") }, "harm-found", "all fails"),
-        (Cause::CannotStart { instance: text("a-1"), why: text("no file") }, "cannot-start", "a-1 cannot start: no file"),
-        (Cause::NeverReady { after, last: text("HTTP 503") }, "never-ready", "not ready after 5.0 s: HTTP 503"),
+        (
+            Cause::CannotStart { instance: text("a-1"), why: text("no file") },
+            "cannot-start",
+            "a-1 cannot start: no file",
+        ),
+        (
+            Cause::NeverReady { after, last: text("HTTP 503") },
+            "never-ready",
+            "not ready after 5.0 s: HTTP 503",
+        ),
         (
             Cause::CrashLoop { instance: text("a-1"), exits: 3, last: text("exit status 1") },
             "crash-loop",
@@ -130,7 +138,11 @@ fn every_cause_has_a_code_and_a_sentence() {
             "memory-limit",
             "a-1 uses 2 MB of memory, limit 1 MB",
         ),
-        (Cause::Deadline { what: text("the step"), after }, "deadline-passed", "the step did not end within 5.0 s"),
+        (
+            Cause::Deadline { what: text("the step"), after },
+            "deadline-passed",
+            "the step did not end within 5.0 s",
+        ),
         (Cause::NoData { gate: text("g"), because: text("silent") }, "no-data", "gate g has no data: silent"),
         (Cause::Aborted { by: text("ben"), reason: text("") }, "aborted", "aborted by ben"),
         (Cause::Superseded { by: text("ben") }, "superseded", "replaced by a newer deploy of ben"),

@@ -10,8 +10,8 @@ use staunch_model::{InstanceId, Revision, RolloutKind, SplitGeneration, Timestam
 
 use super::fixture::{BAKE, DRAIN, HOLD, PAUSE, PREPARE, START, STEP, Say, name, spec};
 use crate::{
-    Cause, Command, Event, ExitRecord, InstanceState, InstanceStatus, Observed, ObservedSplit, Pace, Phase, Rollout,
-    Snapshot, SplitWish, command, decide, waiting,
+    Cause, Command, Event, ExitRecord, InstanceState, InstanceStatus, Observed, ObservedSplit, Pace, Phase,
+    Rollout, Snapshot, SplitWish, command, decide, waiting,
 };
 
 /// How long a rollback waits for edges that do not answer, beyond the drain.
@@ -84,7 +84,13 @@ fn all_facts(phase: &Phase) -> Vec<Facts> {
         for fleet in FLEETS {
             for in_flight in [0, 2] {
                 for say in Say::ALL {
-                    all.extend(moments(phase).into_iter().map(|after| Facts { split, fleet, in_flight, say, after }));
+                    all.extend(moments(phase).into_iter().map(|after| Facts {
+                        split,
+                        fleet,
+                        in_flight,
+                        say,
+                        after,
+                    }));
                 }
             }
         }
@@ -94,7 +100,8 @@ fn all_facts(phase: &Phase) -> Vec<Facts> {
 
 impl Facts {
     fn observed(&self, rollout: &Rollout, now: Timestamp) -> Observed {
-        let instances = (1..=rollout.spec.replicas).filter_map(|number| self.instance(&rollout.spec.to, number, now));
+        let instances =
+            (1..=rollout.spec.replicas).filter_map(|number| self.instance(&rollout.spec.to, number, now));
         Observed { at: now, instances: instances.collect(), split: self.split(rollout) }
     }
 
@@ -154,7 +161,9 @@ fn normal(mut rollout: Rollout) -> Rollout {
             *until = back(*until);
             pace(own);
         }
-        Phase::RollingBack { cause } | Phase::RolledBack { cause } => *cause = Cause::Harm { because: String::new() },
+        Phase::RollingBack { cause } | Phase::RolledBack { cause } => {
+            *cause = Cause::Harm { because: String::new() }
+        }
         Phase::Pending | Phase::Preparing | Phase::Promoting | Phase::Succeeded | Phase::Rejected { .. } => {}
     }
     rollout.paused = if rollout.paused.is_zero() { Duration::ZERO } else { HOLD };
@@ -164,7 +173,10 @@ fn normal(mut rollout: Rollout) -> Rollout {
     rollout
 }
 
-fn snapshot_of(rollout: &Rollout, facts: &Facts) -> (Observed, Option<staunch_analysis::Judgement>, Timestamp) {
+fn snapshot_of(
+    rollout: &Rollout,
+    facts: &Facts,
+) -> (Observed, Option<staunch_analysis::Judgement>, Timestamp) {
     let now = rollout.entered.plus(facts.after);
     (facts.observed(rollout, now), facts.say.judgement(rollout.wish.generation), now)
 }
@@ -206,7 +218,10 @@ fn reachable(kind: RolloutKind, from: Option<u8>, pause: bool) -> Vec<Rollout> {
             let next = normal(next);
             news.insert(serde_json::to_string(&next).unwrap(), next);
         };
-        moments(&rollout.phase).into_iter().flat_map(|after| commanded(&rollout, rollout.entered.plus(after))).for_each(&mut note);
+        moments(&rollout.phase)
+            .into_iter()
+            .flat_map(|after| commanded(&rollout, rollout.entered.plus(after)))
+            .for_each(&mut note);
         let facts = all_facts(&rollout.phase);
         let steps = facts.iter().map(|facts| step(&rollout, facts));
         steps.filter(|(_, events)| !events.is_empty()).for_each(|(next, _)| note(next));
@@ -230,8 +245,10 @@ fn explore() -> Vec<Rollout> {
 
 #[test]
 fn the_exploration_sees_every_phase() {
-    let names: std::collections::BTreeSet<_> = everywhere().iter().map(|rollout| rollout.phase.audit_alias()).collect();
-    let all = ["INIT", "DEPLOYING", "CANARY_WAITING", "CANARY_EVALUATING", "PROMOTING", "VERIFYING", "VERIFIED"];
+    let names: std::collections::BTreeSet<_> =
+        everywhere().iter().map(|rollout| rollout.phase.audit_alias()).collect();
+    let all =
+        ["INIT", "DEPLOYING", "CANARY_WAITING", "CANARY_EVALUATING", "PROMOTING", "VERIFYING", "VERIFIED"];
     assert!(all.iter().chain(&["ROLLBACK"]).all(|name| names.contains(name)), "{names:?}");
 }
 
@@ -248,7 +265,10 @@ fn abort_reaches_stable_from_everywhere() {
             assert_eq!(next.wish.stable, rollout.spec.from.as_ref().map(|from| from.digest.clone()));
             assert_eq!(next.wish.canary, None);
             assert!(matches!(next.phase, Phase::RollingBack { .. } | Phase::RolledBack { .. }), "{events:?}");
-            assert!(commanded(&next, START).iter().all(|said| said.phase == next.phase), "a command leads elsewhere");
+            assert!(
+                commanded(&next, START).iter().all(|said| said.phase == next.phase),
+                "a command leads elsewhere"
+            );
             let routed = matches!(facts.split, Split::Seen | Split::Lapsed);
             let drained = facts.in_flight == 0 || facts.after >= DRAIN || matches!(facts.fleet, Fleet::None);
             let late = facts.after >= DRAIN + UNANSWERED;
@@ -274,9 +294,17 @@ fn every_wait_has_a_reason_and_an_end() {
             assert!(!wait.because.is_empty() && !wait.then.is_empty(), "{wait:?}");
             let acts = !decide(rollout, &snapshot).is_empty();
             assert!(acts || wait.until > now, "stale end of {wait:?} in {:?} under {facts:?}", rollout.phase);
+            assert!(
+                wait.until <= rollout.entered.plus(PAUSE + DRAIN + UNANSWERED),
+                "too late an end: {wait:?}"
+            );
             // With the facts as they are, the end is real: something happens then.
             let then = Snapshot { now: wait.until.max(now), ..snapshot };
-            assert!(!decide(rollout, &then).is_empty(), "no end of {wait:?} in {:?} under {facts:?}", rollout.phase);
+            assert!(
+                !decide(rollout, &then).is_empty(),
+                "no end of {wait:?} in {:?} under {facts:?}",
+                rollout.phase
+            );
         }
     }
     assert!(waits > 10_000, "{waits}");
@@ -290,7 +318,10 @@ fn decide_emits_only_legal_events() {
             let (next, events) = step(rollout, facts);
             assert!(!rollout.phase.is_end() || events.is_empty(), "an end stays an end: {events:?}");
             let moved = next.wish != rollout.wish;
-            assert!(!moved || next.wish.generation > rollout.wish.generation, "a new wish without a new generation");
+            assert!(
+                !moved || next.wish.generation > rollout.wish.generation,
+                "a new wish without a new generation"
+            );
         }
     }
 }

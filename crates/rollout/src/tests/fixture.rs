@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use staunch_analysis::{Finding, GateReading, Judgement, Outcome, Verdict};
 use staunch_model::{
-    CanarySpec, EvidenceSpec, FileHash, GateLimit, GateSpec, HealthSpec, Metric, NoData, ProbeSpec, ProbeTarget,
-    Revision, RevisionDigest, RolloutId, RolloutKind, RolloutSpec, RunSpec, ServiceName, SplitGeneration, Step,
-    StopSpec, Timestamp, TriggerSpec, Weight,
+    CanarySpec, EvidenceSpec, FileHash, GateLimit, GateSpec, HealthSpec, Metric, NoData, ProbeSpec,
+    ProbeTarget, Revision, RevisionDigest, RolloutId, RolloutKind, RolloutSpec, RunSpec, ServiceName,
+    SplitGeneration, Step, StopSpec, Timestamp, TriggerSpec, Weight,
 };
 
 pub(super) const START: Timestamp = Timestamp(1_000_000);
@@ -132,7 +132,8 @@ impl Say {
         let stale = matches!(self, Self::StalePass | Self::StaleFail);
         let under = if stale { SplitGeneration(present.0.saturating_sub(1)) } else { present };
         let no_data = if let Self::NoData(means) = self { means } else { NoData::Hold };
-        let finding = Finding::StableIsBadToo { gate: "error-rate".to_owned(), because: "stable 7 %".to_owned() };
+        let finding =
+            Finding::StableIsBadToo { gate: "error-rate".to_owned(), because: "stable 7 %".to_owned() };
         (self != Self::Nothing).then(|| Judgement {
             under,
             gates: vec![reading(self.outcome(), under, no_data)],

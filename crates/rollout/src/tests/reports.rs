@@ -88,8 +88,8 @@ rollout 2 · shop v1 → v2 · rolled back after 3.3 s at step 2 (25 %)
 
 Because   gate error-rate failed: canary 6.32 % (6 of 95), limit 1 % (99 % sure)
           e = 105, limit 100
-Where     route            failed as                  canary           stable
-          POST /checkout   5xx                        6 / 24          0 / 452  new in canary
+Where     route           failed as                  canary           stable
+          POST /checkout  5xx                        6 / 24          0 / 452  new in canary
 Log       shop-020202020202-1 pid 41 running
             panic at checkout.rs
 Changed   command: ./shop 1 → ./shop 2
@@ -138,7 +138,10 @@ fn a_start_that_fails_never_reached_a_user() {
     ]);
     let report = Report::build(&events).unwrap();
     assert_eq!((report.exposed_ms, report.step), (None, None));
-    assert_eq!(report.headline(), "rollout 2 · shop v1 → v2 · rolled back after 200 ms before any user saw it");
+    assert_eq!(
+        report.headline(),
+        "rollout 2 · shop v1 → v2 · rolled back after 200 ms before any user saw it"
+    );
     let text = report.text();
     assert!(text.contains("Because   shop-1 cannot start: ./shop: no such file\n"), "{text}");
     assert!(text.contains("Cost      no user request reached the new revision\n"), "{text}");

@@ -36,17 +36,18 @@ fn at(world: &World, wanted: usize) -> bool {
 }
 
 fn cause(world: &World) -> &Cause {
-    match world.phase() {
-        Phase::RollingBack { cause } | Phase::RolledBack { cause } => cause,
-        phase => panic!("not back: {phase:?}"),
-    }
+    let (Phase::RollingBack { cause } | Phase::RolledBack { cause }) = world.phase() else {
+        panic!("not back: {:?}", world.phase())
+    };
+    cause
 }
 
 #[test]
 fn capacity_grows_before_each_shift() {
     let mut world = canary(Birth::Ready(5));
     world.until(Say::Pass, 400, |world| world.service.active().is_none());
-    let second = world.turns.iter().filter(|turn| turn.before.rollout.as_ref().is_some_and(|r| r.spec.id.0 == 2));
+    let second =
+        world.turns.iter().filter(|turn| turn.before.rollout.as_ref().is_some_and(|r| r.spec.id.0 == 2));
     let shifts = second.flat_map(|turn| {
         let ready = turn.observed.ready(&revision(2).digest);
         turn.plan.actions.iter().filter_map(move |action| match action {

@@ -9,8 +9,8 @@ use staunch_model::{InstanceId, RevisionDigest, RolloutSpec, SplitGeneration, Ti
 
 use super::fixture::{DRAIN, START, Say, name};
 use crate::{
-    Action, Command, Event, ExitRecord, InstanceState, InstanceStatus, Observed, ObservedSplit, Phase, Plan, Recorded,
-    Refusal, Rollout, Service, Snapshot, SplitWish, command, decide, desired, plan,
+    Action, Command, Event, ExitRecord, InstanceState, InstanceStatus, Observed, ObservedSplit, Phase, Plan,
+    Recorded, Refusal, Rollout, Service, Snapshot, SplitWish, command, decide, desired, plan,
 };
 
 pub(super) const TICK: Duration = Duration::from_millis(100);
@@ -151,7 +151,11 @@ impl World {
         assert!(wished(self), "not after {ticks} ticks: {:?}", self.phase());
     }
 
-    fn decide(&mut self, observed: &Observed, judgement: Option<&Judgement>) -> Vec<(SplitGeneration, Event)> {
+    fn decide(
+        &mut self,
+        observed: &Observed,
+        judgement: Option<&Judgement>,
+    ) -> Vec<(SplitGeneration, Event)> {
         let mut all = vec![];
         for _ in 0..8 {
             let Some(rollout) = self.service.active() else { break };
@@ -337,7 +341,8 @@ impl Instance {
             self.status.ready_changed = now;
         }
         (self.status.ready, self.status.state, self.status.in_flight) = (false, InstanceState::Starting, 0);
-        let exit = ExitRecord { at: now, status: "exit status 1".to_owned(), uptime_ms: u64::from(self.age) * 100 };
+        let exit =
+            ExitRecord { at: now, status: "exit status 1".to_owned(), uptime_ms: u64::from(self.age) * 100 };
         self.status.exits.push(exit);
         self.age = 0;
     }
