@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use ratatui::crossterm::terminal::{disable_raw_mode, enable_raw_mode};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
@@ -22,6 +22,8 @@ pub(crate) struct Stage {
     pub(crate) listen: SocketAddr,
     pub(crate) remote: Remote,
     control: Child,
+    /// Its end is the control plane's end. Apart from the child, since waiting for a child closes its input.
+    lifeline: Option<ChildStdin>,
     dir: tempfile::TempDir,
 }
 
@@ -61,6 +63,7 @@ impl Stage {
             // Ctrl-C is for the demo, which then strikes the stage in order.
             .process_group(0)
             .spawn()?;
+        let lifeline = control.stdin.take();
         let remote = Remote::of_place(&place);
         let raised = tokio::select! {
             raised = until_healthy(&remote) => raised,
@@ -71,7 +74,7 @@ impl Stage {
             let told = std::fs::read_to_string(&log).unwrap_or_default();
             Failure { help: Some(told), ..failure }
         })?;
-        Ok(Self { listen, remote, control, dir })
+        Ok(Self { listen, remote, control, lifeline, dir })
     }
 
     /// Puts a release into the file; deploying it is another matter.
@@ -91,7 +94,7 @@ impl Stage {
     pub(crate) async fn strike(mut self) {
         // Closing its input says the same as asking; either way it is waited for.
         drop(self.remote.shutdown().await);
-        drop(self.control.stdin.take());
+        drop(self.lifeline.take());
         drop(tokio::time::timeout(Duration::from_secs(30), self.control.wait()).await);
     }
 }
