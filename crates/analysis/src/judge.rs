@@ -9,6 +9,7 @@ use staunch_model::{
     EdgeReport, Failure, Histogram, Outcomes, RolloutSpec, SplitGeneration, Timestamp, Weight,
 };
 
+use crate::GateReading;
 use crate::clients::FailingClients;
 use crate::gate::{Gate, Present, Test, latencies};
 use crate::harm::{Harm, Source};
@@ -268,7 +269,7 @@ impl Judge {
         let gates = self.gates.iter().enumerate();
         let gates = gates.map(|(at, gate)| {
             let fail = blamed(at).map(|decision| decision.because.as_str());
-            gate.reading(&self.harm, &self.now, self.warming, fail)
+            finite(gate.reading(&self.harm, &self.now, self.warming, fail))
         });
         let common = self.decided.as_ref().filter(|decision| decision.gate.is_none());
         Judgement {
@@ -276,6 +277,8 @@ impl Judge {
             gates: gates.collect(),
             harm: common.map(|decision| decision.because.clone()),
             findings: self.findings(),
+            log_e_harm: bounded(self.harm.log_e()),
+            harm_limit: bounded(self.harm.limit()),
             confidence: self.confidence(),
             requests_now: self.now.counts.canary.attempts(),
             requests_total: self.ledger.totals.canary.judged(),
@@ -344,6 +347,21 @@ impl Judge {
     /// Canary's and stable's latencies since the rollout began, warm-up included.
     pub fn latencies(&self) -> (&Histogram, &Histogram) {
         (&self.ledger.latency.canary, &self.ledger.latency.stable)
+    }
+}
+
+/// JSON has no infinity, and what is recorded must be readable.
+fn bounded(log_e: f64) -> f64 {
+    if log_e.is_nan() { 0.0 } else { log_e.clamp(-1e6, 1e6) }
+}
+
+fn finite(reading: GateReading) -> GateReading {
+    GateReading {
+        log_e_harm: bounded(reading.log_e_harm),
+        log_e_pass: bounded(reading.log_e_pass),
+        harm_limit: bounded(reading.harm_limit),
+        pass_limit: bounded(reading.pass_limit),
+        ..reading
     }
 }
 

@@ -68,6 +68,11 @@ pub struct Judgement {
     /// Harm that is not tied to one gate: "everything fails", or the weighted average of all gates' evidence.
     pub harm: Option<String>,
     pub findings: Vec<Finding>,
+    /// Natural logarithm of all evidence of harm together (the weighted average of its parts), and where it decides.
+    #[serde(default)]
+    pub log_e_harm: f64,
+    #[serde(default)]
+    pub harm_limit: f64,
     /// 100 = promotion boundary, 0 = rollback boundary, 50 = no evidence.
     pub confidence: f64,
     /// Canary requests judged under the present split, and since the rollout began.

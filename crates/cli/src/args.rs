@@ -30,7 +30,14 @@ pub(crate) struct Cli {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Global {
     /// The configuration file
-    #[arg(short, long, global = true, env = "STAUNCH_FILE", default_value = "staunch.toml", value_name = "PATH")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        env = "STAUNCH_FILE",
+        default_value = "staunch.toml",
+        value_name = "PATH"
+    )]
     pub(crate) file: PathBuf,
     /// Where Staunch keeps its journal, logs and revisions [default: .staunch beside the file]
     #[arg(long, global = true, env = "STAUNCH_DATA", value_name = "DIR")]

@@ -29,7 +29,8 @@ pub(crate) enum Until {
 
 impl Until {
     pub(crate) fn parse(text: &str) -> Result<Self, Failure> {
-        let step = text.strip_prefix("step:").and_then(|number| number.parse().ok()).filter(|number| *number > 0);
+        let step =
+            text.strip_prefix("step:").and_then(|number| number.parse().ok()).filter(|number| *number > 0);
         match (text, step) {
             ("started", _) => Ok(Self::Started),
             ("promoted", _) => Ok(Self::Promoted),
@@ -95,8 +96,7 @@ pub(crate) async fn follow(term: &Term, remote: &Remote, quest: &Quest) -> Resul
     let screen = Screen::open(term, KEYS);
     let mut keys = if screen.is_live() { Some(crate::keys::listen()) } else { None };
     let mut feed = Feed::open(remote.clone(), quest.service.clone(), quest.after);
-    let mut follower =
-        Follower { term, quest, screen, cause: None, latest: None, last_line: Instant::now() };
+    let mut follower = Follower { term, quest, screen, cause: None, latest: None, last_line: Instant::now() };
     let deadline = quest.timeout.map(|span| Instant::now() + span);
     loop {
         tokio::select! {
@@ -160,7 +160,9 @@ impl Follower<'_> {
             }
             Event::Succeeded { .. } => Some(Ending::Succeeded),
             Event::Rejected { because } => Some(Ending::Rejected(because.clone())),
-            Event::StepEntered { step, .. } if self.quest.until == Until::Step(step + 1) => Some(Ending::Reached),
+            Event::StepEntered { step, .. } if self.quest.until == Until::Step(step + 1) => {
+                Some(Ending::Reached)
+            }
             Event::BakeStarted { .. } if self.quest.until == Until::Promoted => Some(Ending::Reached),
             Event::StepEntered { .. }
             | Event::BakeStarted { .. }
@@ -196,13 +198,15 @@ impl Follower<'_> {
             return;
         }
         let waiting = self.latest.as_ref().and_then(|view| view.rollout.as_ref()?.waiting.clone());
-        let text = waiting.map_or_else(|| "still running".to_owned(), |waiting| format!("waiting: {}", waiting.because));
+        let text = waiting
+            .map_or_else(|| "still running".to_owned(), |waiting| format!("waiting: {}", waiting.because));
         self.note(Tone::Dim, "·", text);
     }
 
     /// Whether the key says to stop looking.
     async fn key(&mut self, remote: &Remote, key: char) -> bool {
-        let paused = self.latest.as_ref().and_then(|view| view.rollout.as_ref()).is_some_and(|r| r.paused.is_some());
+        let paused =
+            self.latest.as_ref().and_then(|view| view.rollout.as_ref()).is_some_and(|r| r.paused.is_some());
         let command = match key {
             'q' => return true,
             ' ' if paused => "resume",
@@ -211,7 +215,8 @@ impl Follower<'_> {
             'A' => "abort",
             _ => return false,
         };
-        if let Err(failure) = remote.command(&self.quest.service, command, "", Some(self.quest.rollout)).await {
+        if let Err(failure) = remote.command(&self.quest.service, command, "", Some(self.quest.rollout)).await
+        {
             self.note(Tone::Warn, "!", failure.message);
         }
         false
@@ -229,8 +234,12 @@ pub(crate) fn conclude(term: &Term, quest: &Quest, ending: &Ending) -> Outcome {
             format!("rollout {rollout} rolled back: {}\nwhy: staunch explain {rollout}", cause.sentence())
         }
         Ending::Rejected(because) => format!("rollout {rollout} rejected: {because}"),
-        Ending::TimedOut => format!("timed out; rollout {rollout} goes on. `staunch watch {service}` follows it"),
-        Ending::Detached => format!("detached; rollout {rollout} goes on. `staunch watch {service}` follows it, `staunch abort {service}` ends it"),
+        Ending::TimedOut => {
+            format!("timed out; rollout {rollout} goes on. `staunch watch {service}` follows it")
+        }
+        Ending::Detached => format!(
+            "detached; rollout {rollout} goes on. `staunch watch {service}` follows it, `staunch abort {service}` ends it"
+        ),
     };
     match term.output {
         Output::Text => term.result(&sentence),

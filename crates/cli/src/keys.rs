@@ -12,8 +12,9 @@ pub(crate) fn listen() -> mpsc::Receiver<char> {
     let (keys, heard) = mpsc::channel(16);
     std::thread::spawn(move || {
         while !keys.is_closed() {
-            if let Some(key) = next() {
-                drop(keys.blocking_send(key));
+            let heard = next();
+            if heard.is_some_and(|key| keys.blocking_send(key).is_err()) {
+                return;
             }
         }
     });

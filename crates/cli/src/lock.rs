@@ -39,5 +39,6 @@ fn refused(file: &mut File, data: &Path) -> Failure {
     // The number is a courtesy; the refusal stands without it.
     drop(file.read_to_string(&mut pid));
     let text = format!("another `staunch up` (process {}) runs on {}", pid.trim(), data.display());
-    Failure::new(Exit::Conflict, text).help("use it (`staunch status`), stop it (`staunch down`), or give --data another directory")
+    Failure::new(Exit::Conflict, text)
+        .help("use it (`staunch status`), stop it (`staunch down`), or give --data another directory")
 }

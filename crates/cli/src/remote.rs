@@ -76,7 +76,8 @@ impl Remote {
             0 => Err(Failure::new(Exit::Unreachable, "the control plane has no service yet")),
             _ => {
                 let names: Vec<_> = services.iter().map(|service| service.name.as_str()).collect();
-                Err(Failure::new(Exit::Usage, "which service?").help(format!("name one of {}", names.join(", "))))
+                Err(Failure::new(Exit::Usage, "which service?")
+                    .help(format!("name one of {}", names.join(", "))))
             }
         }
     }
@@ -122,7 +123,12 @@ impl Remote {
         Ok(self.client.command_service(service, command, &asked).await?.rollout)
     }
 
-    pub(crate) async fn rollback(&self, service: &str, to: Option<String>, reason: &str) -> Result<Deployed, Failure> {
+    pub(crate) async fn rollback(
+        &self,
+        service: &str,
+        to: Option<String>,
+        reason: &str,
+    ) -> Result<Deployed, Failure> {
         let reason = Some(reason.to_owned()).filter(|reason| !reason.is_empty());
         Ok(self.client.rollback(service, &RollbackRequest { to, reason }).await?)
     }
@@ -136,13 +142,18 @@ impl Remote {
         Ok(self.client.report_as(rollout, form).await?)
     }
 
-    pub(crate) async fn rollouts(&self, service: Option<&str>, limit: usize) -> Result<Vec<RolloutRow>, Failure> {
+    pub(crate) async fn rollouts(
+        &self,
+        service: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<RolloutRow>, Failure> {
         Ok(self.client.rollouts(service, limit).await?.rollouts)
     }
 
     pub(crate) async fn last_rollout(&self) -> Result<u64, Failure> {
         let newest = self.rollouts(None, 1).await?;
-        let none = || Failure::new(Exit::Usage, "there has been no rollout yet").help("`staunch deploy` starts one");
+        let none =
+            || Failure::new(Exit::Usage, "there has been no rollout yet").help("`staunch deploy` starts one");
         newest.first().map(|row| row.id).ok_or_else(none)
     }
 
@@ -176,7 +187,9 @@ impl Remote {
             match self.meta().await {
                 Ok(now) if now.uptime_ms < before.uptime_ms || now.pid != before.pid => return Ok(now),
                 Ok(_) | Err(_) if Instant::now() < deadline => {}
-                Ok(_) => return Err(Failure::new(Exit::TimedOut, "control was not replaced within a minute")),
+                Ok(_) => {
+                    return Err(Failure::new(Exit::TimedOut, "control was not replaced within a minute"));
+                }
                 Err(failure) => return Err(failure),
             }
         }

@@ -17,10 +17,10 @@ pub(crate) struct Book {
 }
 
 impl Book {
-    /// Folds the whole journal.
+    /// Checks and folds the whole journal. A damaged one is named and not acted upon.
     pub(crate) fn open(journal: Box<dyn Journal>) -> Result<(Self, Timestamp), JournalError> {
-        let mut book =
-            Self { journal, services: BTreeMap::new(), unrecorded: vec![], trouble: None };
+        journal.verify()?;
+        let mut book = Self { journal, services: BTreeMap::new(), unrecorded: vec![], trouble: None };
         let mut after = 0;
         let mut last = Timestamp::default();
         loop {

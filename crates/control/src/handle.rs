@@ -20,11 +20,20 @@ pub type SpecSource = Arc<dyn Fn() -> Result<Vec<ServiceSpec>, String> + Send + 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "result")]
 pub enum Deployed {
-    Started { rollout: u64, from: Option<String>, to: String },
+    Started {
+        rollout: u64,
+        from: Option<String>,
+        to: String,
+    },
     /// The content is what runs: nothing to do.
-    Unchanged { revision: String },
+    Unchanged {
+        revision: String,
+    },
     /// A rollout to this very content is under way.
-    AlreadyRunning { rollout: u64, to: String },
+    AlreadyRunning {
+        rollout: u64,
+        to: String,
+    },
 }
 
 /// Why an order was not carried out.
@@ -88,7 +97,11 @@ impl Handle {
         self.reader().read(after, limit)
     }
 
-    pub fn rollouts(&self, service: Option<&ServiceName>, limit: usize) -> Result<Vec<RolloutRow>, JournalError> {
+    pub fn rollouts(
+        &self,
+        service: Option<&ServiceName>,
+        limit: usize,
+    ) -> Result<Vec<RolloutRow>, JournalError> {
         self.reader().rollouts(service, limit)
     }
 
@@ -176,11 +189,13 @@ impl Handle {
         let mut views = self.watch();
         let gone = views.wait_for(|views| views.get(service).and_then(running).is_none());
         tokio::time::timeout(REPLACE_PATIENCE, gone).await.map_or_else(
-            |_| Err(Refused::Conflict {
-                service: service.to_string(),
-                message: format!("rollout {} did not go back within a minute", present.id),
-                allowed: vec![],
-            }),
+            |_| {
+                Err(Refused::Conflict {
+                    service: service.to_string(),
+                    message: format!("rollout {} did not go back within a minute", present.id),
+                    allowed: vec![],
+                })
+            },
             |seen| seen.map(|_| ()).map_err(|_| Refused::Stopping),
         )
     }
@@ -216,7 +231,10 @@ impl Handle {
         self.ask(|reply| Order::Rollback { service, to, by, reason, reply }).await
     }
 
-    async fn ask<T>(&self, order: impl FnOnce(oneshot::Sender<Result<T, Refused>>) -> Order) -> Result<T, Refused> {
+    async fn ask<T>(
+        &self,
+        order: impl FnOnce(oneshot::Sender<Result<T, Refused>>) -> Order,
+    ) -> Result<T, Refused> {
         let (reply, answer) = oneshot::channel();
         self.orders.send(order(reply)).await.map_err(|_| Refused::Stopping)?;
         answer.await.map_err(|_| Refused::Stopping)?

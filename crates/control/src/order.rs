@@ -20,8 +20,17 @@ pub(crate) enum Order {
     Admit(Box<Admission>, Reply<Deployed>),
     Command(Instruction, Reply<u64>),
     /// The service as history tells it.
-    Tell { service: ServiceName, reply: Reply<Service> },
-    Rollback { service: ServiceName, to: Option<String>, by: String, reason: String, reply: Reply<Deployed> },
+    Tell {
+        service: ServiceName,
+        reply: Reply<Service>,
+    },
+    Rollback {
+        service: ServiceName,
+        to: Option<String>,
+        by: String,
+        reason: String,
+        reply: Reply<Deployed>,
+    },
 }
 
 pub(crate) struct Admission {

@@ -39,7 +39,12 @@ pub struct PlannedStep {
     pub pause: bool,
 }
 
-pub(crate) fn plan(spec: &ServiceSpec, to: &Revision, from: Option<&Revision>, view: &ServiceView) -> PlanView {
+pub(crate) fn plan(
+    spec: &ServiceSpec,
+    to: &Revision,
+    from: Option<&Revision>,
+    view: &ServiceView,
+) -> PlanView {
     let rate = view.stable_rates.per_second + view.canary_rates.per_second;
     let stable = view.stable_rates.error_ratio.unwrap_or(0.0);
     let steps: Vec<_> = spec.canary.steps.iter().map(|step| planned(spec, step, rate, stable)).collect();
@@ -94,13 +99,17 @@ fn notes(spec: &ServiceSpec, steps: &[PlannedStep], rate: f64, first: bool) -> V
         return notes;
     }
     if rate <= 0.0 {
-        notes.push("there is no traffic now: gates will wait for it; `staunch promote` goes on without evidence".to_owned());
+        notes.push(
+            "there is no traffic now: gates will wait for it; `staunch promote` goes on without evidence"
+                .to_owned(),
+        );
     }
     if let Some(step) = steps.iter().find(|step| step.needs.is_none()) {
         let gate = step.slowest_gate.as_deref().unwrap_or("a gate");
         notes.push(format!("{gate} cannot pass: stable itself is at or above its limit"));
     }
-    let slow = steps.iter().find(|step| step.expected_ms.is_some_and(|ms| ms > millis(spec.canary.step_deadline)));
+    let slow =
+        steps.iter().find(|step| step.expected_ms.is_some_and(|ms| ms > millis(spec.canary.step_deadline)));
     if let Some(step) = slow {
         notes.push(format!(
             "the step at {} would take longer than its deadline of {}: use a larger weight or a wider limit",

@@ -220,6 +220,7 @@ impl Loop {
         if rollout.kind != staunch_model::RolloutKind::Canary {
             rollout.canary.steps = vec![];
             rollout.canary.bake = Duration::ZERO;
+            rollout.gates = vec![];
         }
         let started = Deployed::Started {
             rollout: rollout.id.0,
@@ -235,9 +236,17 @@ impl Loop {
         Ok(started)
     }
 
-    pub(crate) fn record(&mut self, name: &ServiceName, actor: &Actor, events: &[Event]) -> Result<(), Refused> {
+    pub(crate) fn record(
+        &mut self,
+        name: &ServiceName,
+        actor: &Actor,
+        events: &[Event],
+    ) -> Result<(), Refused> {
         let now = self.clock.now();
-        let entries = self.book.commit(name, now, actor, events).map_err(|error| Refused::Journal(error.to_string()))?;
+        let entries = self
+            .book
+            .commit(name, now, actor, events)
+            .map_err(|error| Refused::Journal(error.to_string()))?;
         self.tell(entries);
         Ok(())
     }
@@ -298,16 +307,20 @@ impl Loop {
         if to.is_some() && to != from.as_deref() {
             return Err(Refused::Conflict {
                 service: name.to_string(),
-                message: format!("rollout {} runs; abort it first, then roll back to another revision", active.spec.id),
+                message: format!(
+                    "rollout {} runs; abort it first, then roll back to another revision",
+                    active.spec.id
+                ),
                 allowed: vec!["abort".to_owned()],
             });
         }
-        let events = staunch_rollout::command(&active, staunch_rollout::Command::Abort, by, reason)
-            .map_err(|refusal| Refused::Conflict {
+        let events = staunch_rollout::command(&active, staunch_rollout::Command::Abort, by, reason).map_err(
+            |refusal| Refused::Conflict {
                 service: name.to_string(),
                 message: refusal.to_string(),
                 allowed: refusal.allowed.clone(),
-            })?;
+            },
+        )?;
         self.enact(name, &Actor::Person(by.to_owned()), &events)?;
         let to = from.unwrap_or_else(|| "nothing".to_owned());
         Ok(Deployed::Started { rollout: active.spec.id.0, from: Some(active.spec.to.label), to })
@@ -339,7 +352,8 @@ fn expected(rollout: &staunch_rollout::Rollout, instruction: &Instruction) -> Re
     if expect.rollout.is_some_and(|id| id != rollout.spec.id.0) {
         return Err(format!("the present rollout is {}, not the one you looked at", rollout.spec.id));
     }
-    let at_step = |step| matches!(rollout.phase, staunch_rollout::Phase::Progressing { step: now, .. } if now == step);
+    let at_step =
+        |step| matches!(rollout.phase, staunch_rollout::Phase::Progressing { step: now, .. } if now == step);
     if expect.step.is_some_and(|step| !at_step(step)) {
         return Err("the rollout has moved on since you looked".to_owned());
     }
@@ -391,7 +405,12 @@ fn rollout_spec(
     }
 }
 
-async fn next_wake(inbox: &mut mpsc::Receiver<Order>, changed: &Notify, stop: &Notify, rhythm: Duration) -> Wake {
+async fn next_wake(
+    inbox: &mut mpsc::Receiver<Order>,
+    changed: &Notify,
+    stop: &Notify,
+    rhythm: Duration,
+) -> Wake {
     tokio::select! {
         biased;
         () = stop.notified() => Wake::Stop,

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use staunch_analysis::{Judge, Judgement, Outcome};
 use staunch_model::{
-    Actor, EdgeReport, RolloutId, RolloutSpec, ServiceName, ServiceSpec, SplitGeneration, Timestamp,
+    Actor, EdgeReport, RevisionDigest, RolloutId, RolloutKind, RolloutSpec, ServiceName, ServiceSpec,
+    SplitGeneration, Timestamp,
 };
 use staunch_ports::PlatformError;
 use staunch_rollout::{Action, Event, Observed, Phase, Rollout, Snapshot, SplitWish};
@@ -119,15 +120,19 @@ impl Loop {
         }
     }
 
-    fn canary_of(&self, name: &ServiceName) -> Option<staunch_model::RevisionDigest> {
+    fn canary_of(&self, name: &ServiceName) -> Option<RevisionDigest> {
         let service = self.book.services.get(name)?;
-        service.active().filter(|rollout| rollout.spec.from.is_some()).map(|rollout| rollout.spec.to.digest.clone())
+        service
+            .active()
+            .filter(|rollout| rollout.spec.from.is_some())
+            .map(|rollout| rollout.spec.to.digest.clone())
     }
 
     pub(crate) fn turn(&mut self, name: &ServiceName, reports: &[EdgeReport]) -> ServiceView {
         let observed = self.platform.observe(name);
         self.note_reports(name, reports);
         self.judge(name, reports, &observed);
+        self.note_shift(name, &observed);
         self.decide(name, &observed);
         self.act(name, &observed);
         self.note_facts(name);
@@ -147,12 +152,15 @@ impl Loop {
         for report in reports {
             judge.observe(report, now, warming);
         }
-        watch.judgement = rollout.spec.from.as_ref().map(|_| judge.judge());
+        // Going back is a person's decision: it is not argued with, and a first revision has nothing to be compared to.
+        watch.judgement = (rollout.spec.kind == RolloutKind::Canary).then(|| judge.judge());
     }
 
     fn decide(&mut self, name: &ServiceName, observed: &Observed) {
         for _ in 0..DECISIONS {
-            let Some(rollout) = self.book.services.get(name).and_then(|service| service.active()) else { return };
+            let Some(rollout) = self.book.services.get(name).and_then(|service| service.active()) else {
+                return;
+            };
             let judgement = self.watches.get(name).and_then(|watch| watch.judgement.as_ref());
             let snapshot = Snapshot { now: self.clock.now(), observed, judgement };
             let events = staunch_rollout::decide(rollout, &snapshot);
@@ -163,7 +171,12 @@ impl Loop {
     }
 
     /// Records events and draws the consequences for the evidence.
-    pub(crate) fn enact(&mut self, name: &ServiceName, actor: &Actor, events: &[Event]) -> Result<(), Refused> {
+    pub(crate) fn enact(
+        &mut self,
+        name: &ServiceName,
+        actor: &Actor,
+        events: &[Event],
+    ) -> Result<(), Refused> {
         if events.iter().any(|event| matches!(event, Event::RolledBack | Event::Succeeded { .. })) {
             self.capture(name);
         }
@@ -196,10 +209,8 @@ impl Loop {
         let desired = staunch_rollout::desired(service);
         let since = self.watches.get(name).map_or(Timestamp::default(), |watch| watch.wish_since);
         let plan = staunch_rollout::plan(&desired, observed, since);
-        let going_back = matches!(
-            service.rollout.as_ref().map(|rollout| &rollout.phase),
-            Some(Phase::RollingBack { .. })
-        );
+        let going_back =
+            matches!(service.rollout.as_ref().map(|rollout| &rollout.phase), Some(Phase::RollingBack { .. }));
         let (shifts, others): (Vec<_>, Vec<_>) =
             plan.actions.into_iter().partition(|action| matches!(action, Action::Shift { .. }));
         let restless = !shifts.is_empty() || !others.is_empty() || plan.waiting_for_capacity.is_some();
@@ -231,16 +242,25 @@ impl Loop {
         }
     }
 
-    /// Facts for the reader: what the edges do now, which gates changed, what ended.
+    /// What the edges were seen to do, before anything is concluded from it.
+    fn note_shift(&mut self, name: &ServiceName, observed: &Observed) {
+        let now = self.clock.now();
+        let Some(rollout) = self.book.services.get(name).and_then(|service| service.active()) else { return };
+        let new = rollout.spec.to.digest.clone();
+        let Some(watch) = self.watches.get_mut(name) else { return };
+        if let Some(event) = watch.new_shift(observed, &new, now) {
+            drop(self.record(name, &Actor::Staunch, &[event]));
+        }
+    }
+
+    /// Facts for the reader: which gates changed, what ended.
     fn note_facts(&mut self, name: &ServiceName) {
         let observed = self.platform.observe(name);
-        let now = self.clock.now();
         let Some(service) = self.book.services.get(name) else { return };
         let Some(rollout) = service.rollout.clone() else { return };
         let Some(watch) = self.watches.get_mut(name) else { return };
         let mut events = watch.new_exits(&observed);
         if rollout.is_active() {
-            events.extend(watch.new_shift(&observed, now));
             events.extend(watch.gate_changes());
         }
         if !events.is_empty() {
@@ -250,7 +270,8 @@ impl Loop {
 
     /// The lease is renewed only by a loop that has just judged, and that can record what it decides.
     fn renew(&mut self, name: &ServiceName) {
-        let exposed = self.book.services.get(name).and_then(|s| s.active()).is_some_and(|r| r.phase.is_exposed());
+        let exposed =
+            self.book.services.get(name).and_then(|s| s.active()).is_some_and(|r| r.phase.is_exposed());
         if !exposed || self.book.trouble.is_some() {
             return;
         }
@@ -305,7 +326,10 @@ impl Watch {
         for instance in &observed.instances {
             for exit in instance.exits.iter().filter(|exit| exit.at >= self.started) {
                 if self.exits_seen.insert((instance.id.to_string(), exit.at)) {
-                    events.push(Event::InstanceExited { instance: instance.id.to_string(), exit: exit.clone() });
+                    events.push(Event::InstanceExited {
+                        instance: instance.id.to_string(),
+                        exit: exit.clone(),
+                    });
                 }
             }
         }
@@ -315,7 +339,7 @@ impl Watch {
         events
     }
 
-    fn new_shift(&mut self, observed: &Observed, now: Timestamp) -> Option<Event> {
+    fn new_shift(&mut self, observed: &Observed, new: &RevisionDigest, now: Timestamp) -> Option<Event> {
         let split = observed.split.as_ref().filter(|split| split.seen)?;
         if split.wish.generation <= self.shifted {
             return None;
@@ -324,7 +348,7 @@ impl Watch {
         if let Some(decided) = self.rollback_decided.take() {
             self.traffic_back_ms = u64::try_from(now.since(decided).as_millis()).ok();
         }
-        Some(Event::TrafficShifted { weight: split.wish.canary_weight(), generation: split.wish.generation })
+        Some(Event::TrafficShifted { weight: split.wish.share_of(new), generation: split.wish.generation })
     }
 
     fn gate_changes(&mut self) -> Vec<Event> {

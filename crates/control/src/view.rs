@@ -122,16 +122,26 @@ fn health(exists: bool, ready: u32, wanted: u32) -> &'static str {
     }
 }
 
-fn show_rollout(rollout: &Rollout, watch: Option<&Watch>, observed: &Observed, now: Timestamp) -> RolloutView {
-    let judgement = watch.and_then(|watch| watch.judgement.clone()).filter(|_| rollout.is_active() || rollout.ended.is_some());
+fn show_rollout(
+    rollout: &Rollout,
+    watch: Option<&Watch>,
+    observed: &Observed,
+    now: Timestamp,
+) -> RolloutView {
+    let judgement = watch
+        .and_then(|watch| watch.judgement.clone())
+        .filter(|_| rollout.is_active() || rollout.ended.is_some());
     let snapshot = Snapshot { now, observed, judgement: judgement.as_ref() };
-    let mut steps: Vec<_> = rollout.spec.canary.steps.iter().map(|step| step.weight.ratio() * 100.0).collect();
+    let mut steps: Vec<_> =
+        rollout.spec.canary.steps.iter().map(|step| step.weight.ratio() * 100.0).collect();
     steps.push(100.0);
     let step = match rollout.phase {
         Phase::Pending | Phase::Preparing => 0,
         Phase::Progressing { step, .. } => step,
         Phase::Promoting | Phase::Baking { .. } => steps.len() - 1,
-        Phase::Succeeded | Phase::RollingBack { .. } | Phase::RolledBack { .. } | Phase::Rejected { .. } => steps.len(),
+        Phase::Succeeded | Phase::RollingBack { .. } | Phase::RolledBack { .. } | Phase::Rejected { .. } => {
+            steps.len()
+        }
     };
     RolloutView {
         id: rollout.spec.id.0,

@@ -17,11 +17,12 @@ pub use latency::{Histogram, LATENCY_BUCKETS, bucket_bounds_micros, bucket_of_mi
 pub use revision::{FileHash, Revision, RunSpec};
 pub use sample::{EdgeReport, Failure, FailureKind, InstanceTraffic, Outcomes, Sample};
 pub use service::{
-    EdgeSpec, HealthSpec, Limits, ProbeSpec, ProbeTarget, ServiceSpec, ShieldSpec, StickyKey, StopSpec, TlsSpec,
-    Upstream,
+    EdgeSpec, HealthSpec, Limits, ProbeSpec, ProbeTarget, ServiceSpec, ShieldSpec, StickyKey, StopSpec,
+    TlsSpec, Upstream,
 };
 pub use strategy::{
-    CanarySpec, EvidenceSpec, GateLimit, GateSpec, Metric, NoData, RolloutKind, RolloutSpec, Step, TriggerSpec,
+    CanarySpec, EvidenceSpec, GateLimit, GateSpec, Metric, NoData, RolloutKind, RolloutSpec, Step,
+    TriggerSpec,
 };
 pub use table::{Backend, CanaryRoute, RouteTable};
 pub use time::{Timestamp, duration_ms, human_duration};

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Histogram, InstanceId, RevisionDigest, ServiceName, SplitGeneration, Timestamp, Weight, duration_ms};
+use crate::{
+    Histogram, InstanceId, RevisionDigest, ServiceName, SplitGeneration, Timestamp, Weight, duration_ms,
+};
 
 /// All that one edge process counted since its last report. Reports of one edge are numbered without gaps.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -19,7 +19,11 @@ impl Weight {
         let points = percent * 100.0;
         let whole = points.round();
         let exact = (points - whole).abs() < 1e-6;
-        if exact && (0.0..=10_000.0).contains(&whole) { Ok(Self(whole as u16)) } else { Err(WeightError(percent)) }
+        if exact && (0.0..=10_000.0).contains(&whole) {
+            Ok(Self(whole as u16))
+        } else {
+            Err(WeightError(percent))
+        }
     }
     pub fn basis_points(self) -> u16 {
         self.0

@@ -59,7 +59,9 @@ pub enum JournalError {
     Conflict { expected: u64, found: u64 },
     #[error("the disk is full: nothing was recorded and nothing was lost; free space under {place}")]
     Full { place: String },
-    #[error("{path} was written by a newer version of Staunch (schema {found}, this one knows {known}): use that version, or a data directory of its own")]
+    #[error(
+        "{path} was written by a newer version of Staunch (schema {found}, this one knows {known}): use that version, or a data directory of its own"
+    )]
     Newer { path: String, found: i64, known: i64 },
     #[error("the journal is damaged at entry {}: {}", .0.sequence, .0.what)]
     Damaged(ChainFault),
@@ -71,7 +73,12 @@ pub trait Journal: Send {
     /// The sequence of the last entry, 0 when empty.
     fn head(&self) -> u64;
     /// Records all entries or none, durably, behind `expected_head`; the rows are written in the same transaction.
-    fn append(&mut self, expected_head: u64, entries: Vec<NewEntry>, rows: &[RolloutRow]) -> Result<Vec<Entry>, JournalError>;
+    fn append(
+        &mut self,
+        expected_head: u64,
+        entries: Vec<NewEntry>,
+        rows: &[RolloutRow],
+    ) -> Result<Vec<Entry>, JournalError>;
     /// Entries with a sequence above `after`, ascending, at most `limit`.
     fn read(&self, after: u64, limit: usize) -> Result<Vec<Entry>, JournalError>;
     /// The entries of one rollout, ascending.

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use staunch_model::{EdgeReport, InstanceId, Revision, RevisionDigest, ServiceName, ServiceSpec, SplitGeneration, Timestamp};
+use staunch_model::{
+    EdgeReport, InstanceId, Revision, RevisionDigest, ServiceName, ServiceSpec, SplitGeneration, Timestamp,
+};
 use staunch_rollout::{Action, Observed};
 
 #[derive(Debug, Clone, thiserror::Error)]

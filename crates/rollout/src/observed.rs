@@ -112,6 +112,14 @@ impl SplitWish {
         self.stable.as_ref() == Some(revision)
             || self.canary.as_ref().is_some_and(|(canary, _)| canary == revision)
     }
+    /// The share of all traffic that goes to a revision.
+    pub fn share_of(&self, revision: &RevisionDigest) -> Weight {
+        match &self.canary {
+            Some((canary, weight)) if canary == revision => *weight,
+            Some(_) | None if self.stable.as_ref() == Some(revision) => self.canary_weight().complement(),
+            Some(_) | None => Weight::ZERO,
+        }
+    }
     pub fn canary_weight(&self) -> Weight {
         self.canary.as_ref().map_or(Weight::ZERO, |(_, weight)| *weight)
     }

@@ -75,7 +75,7 @@ fn receiver_lacks(desired: &Desired, observed: &Observed, since: Timestamp) -> O
         desired.wish.canary.clone(),
     ];
     receivers.into_iter().flatten().find_map(|(revision, share)| {
-        let grows = before.as_ref().is_none_or(|wish| share_of(wish, &revision) < share);
+        let grows = before.as_ref().is_none_or(|wish| wish.share_of(&revision) < share);
         let safety = is_safety(desired, before.as_ref(), &revision);
         if !grows || (safety && waited_long(observed, &revision, since)) {
             return None;
@@ -111,15 +111,6 @@ fn lack(
     let needed = if safety { 1 } else { share.of_replicas(full) };
     let ready = observed.ready(revision);
     (ready < needed).then(|| format!("{ready} of {needed} instances of {} are ready", revision.short()))
-}
-
-/// The share of all traffic that a wish gives to a revision.
-fn share_of(wish: &SplitWish, revision: &RevisionDigest) -> Weight {
-    match &wish.canary {
-        Some((canary, weight)) if canary == revision => *weight,
-        Some(_) | None if wish.stable.as_ref() == Some(revision) => wish.canary_weight().complement(),
-        Some(_) | None => Weight::ZERO,
-    }
 }
 
 fn stops(desired: &Desired, observed: &Observed) -> Vec<Action> {

@@ -53,9 +53,11 @@ fn faults(uses: &BTreeMap<String, Vec<String>>) -> Vec<String> {
     for (room, targets) in uses {
         for target in targets {
             let ours = target.starts_with("staunch");
-            let allowed = room == "staunch" || rooms.get(room.as_str()).is_some_and(|may| may.contains(&target.as_str()));
+            let allowed = room == "staunch"
+                || rooms.get(room.as_str()).is_some_and(|may| may.contains(&target.as_str()));
             if ours && !allowed {
-                faults.push(format!("{room} must not use {target}: arrows only point down (ARCHITECTURE.md)"));
+                faults
+                    .push(format!("{room} must not use {target}: arrows only point down (ARCHITECTURE.md)"));
             }
             let owners = OWNED.iter().find(|(name, _)| name == target).map(|(_, owners)| *owners);
             if owners.is_some_and(|owners| !owners.contains(&room.as_str())) {
@@ -86,7 +88,9 @@ fn dependencies() -> Result<BTreeMap<String, Vec<String>>, String> {
 
 fn targets(package: &Value) -> Vec<String> {
     let all = package["dependencies"].as_array().into_iter().flatten();
-    all.filter(|dependency| dependency["kind"].is_null()).map(|dependency| text(&dependency["name"])).collect()
+    all.filter(|dependency| dependency["kind"].is_null())
+        .map(|dependency| text(&dependency["name"]))
+        .collect()
 }
 
 fn text(value: &Value) -> String {

@@ -29,7 +29,6 @@ pub(crate) fn install() -> Result<(), String> {
     Ok(())
 }
 
-
 fn packages() -> Result<(), String> {
     let mut missing: Vec<_> =
         PACKAGES.iter().filter(|(program, _)| !found(program)).map(|(_, package)| *package).collect();

@@ -13,6 +13,9 @@ pub struct Judgement {
     /// Harm that is not tied to one gate.
     pub harm: Option<String>,
     pub findings: Vec<Finding>,
+    /// Natural logarithm of all evidence of harm together, and where it decides.
+    pub log_e_harm: f64,
+    pub harm_limit: f64,
     /// 100 = promotion boundary, 0 = rollback boundary, 50 = no evidence.
     pub confidence: f64,
     /// Canary requests under the present split, and since the rollout began.
@@ -74,6 +77,8 @@ impl From<&analysis::Judgement> for Judgement {
             gates: judgement.gates.iter().map(Gate::from).collect(),
             harm: judgement.harm.clone(),
             findings: judgement.findings.iter().map(Finding::from).collect(),
+            log_e_harm: judgement.log_e_harm,
+            harm_limit: judgement.harm_limit,
             confidence: finite(judgement.confidence),
             requests_now: judgement.requests_now,
             requests_total: judgement.requests_total,

@@ -47,7 +47,14 @@ pub(crate) async fn run(term: &Term, cli: &Cli, place: &Place, args: &DoctorArgs
     let (config, services) = check_config(term, place);
     let control = check_control(cli, place).await;
     let running = control.state == State::Ok;
-    let mut checks = vec![config, check_data(place), check_space(place), check_descriptors(), control, check_journal(place)];
+    let mut checks = vec![
+        config,
+        check_data(place),
+        check_space(place),
+        check_descriptors(),
+        control,
+        check_journal(place),
+    ];
     for service in &services {
         checks.extend(check_service(service, running));
     }
@@ -95,12 +102,20 @@ fn check_config(term: &Term, place: &Place) -> (Check, Vec<ServiceSpec>) {
         Ok(parsed) if parsed.warnings.is_empty() => {
             (Check::ok("config.valid", place.file.display().to_string()), parsed.project.services)
         }
-        Ok(parsed) => {
-            (Check::warn("config.valid", parsed.warnings.summary(), "staunch validate"), parsed.project.services)
-        }
+        Ok(parsed) => (
+            Check::warn("config.valid", parsed.warnings.summary(), "staunch validate"),
+            parsed.project.services,
+        ),
         Err(failure) => {
             let last = failure.message.lines().last().unwrap_or_default().to_owned();
-            (Check::fail("config.valid", last, failure.help.unwrap_or_else(|| "staunch validate".to_owned())), vec![])
+            (
+                Check::fail(
+                    "config.valid",
+                    last,
+                    failure.help.unwrap_or_else(|| "staunch validate".to_owned()),
+                ),
+                vec![],
+            )
         }
     }
 }
@@ -112,7 +127,11 @@ fn check_data(place: &Place) -> Check {
     }
     match tempfile::tempfile_in(dir) {
         Ok(_) => Check::ok("data.writable", dir.display().to_string()),
-        Err(error) => Check::fail("data.writable", format!("{}: {error}", dir.display()), "give --data a directory of your own"),
+        Err(error) => Check::fail(
+            "data.writable",
+            format!("{}: {error}", dir.display()),
+            "give --data a directory of your own",
+        ),
     }
 }
 

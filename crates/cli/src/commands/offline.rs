@@ -27,7 +27,10 @@ pub(crate) fn validate(term: &Term, place: &Place) -> Outcome {
     match exit {
         Exit::Ok => {
             let many = if services == 1 { "1 service".to_owned() } else { format!("{services} services") };
-            term.result(&format!("{} {file}: {many}, nothing to complain about", term.paint_result(Tone::Good, "✓")));
+            term.result(&format!(
+                "{} {file}: {many}, nothing to complain about",
+                term.paint_result(Tone::Good, "✓")
+            ));
         }
         _ => term.complain(&format!("{} {file}: {}", term.paint(Tone::Bad, "✕"), findings.summary())),
     }
@@ -49,7 +52,8 @@ pub(crate) fn init(term: &Term, place: &Place, args: &InitArgs) -> Outcome {
         let text = format!("{} exists already", place.file.display());
         return Err(Failure::new(Exit::Usage, text).help("--force overwrites it, --file names another"));
     }
-    let folder = place.file.parent().and_then(|dir| dir.file_name()).map(|name| name.to_string_lossy().into_owned());
+    let folder =
+        place.file.parent().and_then(|dir| dir.file_name()).map(|name| name.to_string_lossy().into_owned());
     let name = args.name.clone().unwrap_or_else(|| service_name(folder.as_deref().unwrap_or("app")));
     let dir = place.file.parent().unwrap_or(std::path::Path::new("."));
     let run = args.run.clone().unwrap_or_else(|| guess_command(dir));
@@ -62,7 +66,11 @@ pub(crate) fn init(term: &Term, place: &Place, args: &InitArgs) -> Outcome {
     match staunch_config::parse(&text) {
         Ok(_) => term.say("next: look at `run` and [health] in it, then `staunch up`"),
         Err(findings) => {
-            term.complain(&findings.render(&text, &place.file.display().to_string(), term.color_for_errors()));
+            term.complain(&findings.render(
+                &text,
+                &place.file.display().to_string(),
+                term.color_for_errors(),
+            ));
             term.complain("the file needs your hand before `staunch up`");
         }
     }
@@ -71,8 +79,11 @@ pub(crate) fn init(term: &Term, place: &Place, args: &InitArgs) -> Outcome {
 
 /// A folder's name as a service name.
 fn service_name(folder: &str) -> String {
-    let mut name: String =
-        folder.to_ascii_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let mut name: String = folder
+        .to_ascii_lowercase()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .collect();
     name.truncate(63);
     let name = name.trim_matches(|c: char| c == '-' || c.is_ascii_digit()).to_owned();
     if name.is_empty() { "app".to_owned() } else { name }
@@ -98,7 +109,8 @@ fn guess_command(dir: &std::path::Path) -> String {
 
 fn cargo_package(dir: &std::path::Path) -> Option<String> {
     let text = std::fs::read_to_string(dir.join("Cargo.toml")).ok()?;
-    let line = text.lines().skip_while(|line| line.trim() != "[package]").find(|line| line.starts_with("name"))?;
+    let line =
+        text.lines().skip_while(|line| line.trim() != "[package]").find(|line| line.starts_with("name"))?;
     Some(line.split('"').nth(1)?.to_owned())
 }
 
@@ -107,7 +119,9 @@ pub(crate) fn audit_verify(term: &Term, place: &Place) -> Outcome {
     let path = place.journal();
     if !path.exists() {
         let text = format!("there is no journal at {}", path.display());
-        return Err(Failure::new(Exit::Usage, text).help("`staunch up` begins one; --data names another directory"));
+        return Err(
+            Failure::new(Exit::Usage, text).help("`staunch up` begins one; --data names another directory")
+        );
     }
     let journal = staunch_store::SqliteJournal::open_read_only(&path)
         .map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
@@ -124,7 +138,10 @@ pub(crate) fn audit_verify(term: &Term, place: &Place) -> Outcome {
         Err(JournalError::Damaged(fault)) => {
             if term.output == Output::Text {
                 let mark = term.paint_result(Tone::Bad, "✕");
-                term.result(&format!("{mark} the journal is damaged at entry {}: {}", fault.sequence, fault.what));
+                term.result(&format!(
+                    "{mark} the journal is damaged at entry {}: {}",
+                    fault.sequence, fault.what
+                ));
                 term.complain("nothing was changed; entries before it can be trusted, later ones cannot");
             } else {
                 term.json(&json!({ "ok": false, "sequence": fault.sequence, "what": fault.what }));

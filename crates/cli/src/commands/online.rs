@@ -21,9 +21,12 @@ pub(crate) async fn deploy(term: &Term, remote: &Remote, args: &DeployArgs) -> O
     let answer = remote.deploy(&service.name, args.reason.clone(), args.replace).await?;
     let (rollout, after) = match answer {
         Deployed::Unchanged { revision } => {
-            term.say_result(&format!("{}: nothing to do, {revision} has this very content", service.name), &serde_json::json!({
-                "service": service.name, "exit": 0, "outcome": "unchanged", "revision": revision,
-            }));
+            term.say_result(
+                &format!("{}: nothing to do, {revision} has this very content", service.name),
+                &serde_json::json!({
+                    "service": service.name, "exit": 0, "outcome": "unchanged", "revision": revision,
+                }),
+            );
             return Ok(Exit::Ok);
         }
         Deployed::AlreadyRunning { rollout, to } => {
@@ -45,7 +48,8 @@ pub(crate) async fn watch(term: &Term, remote: &Remote, args: &WatchArgs) -> Out
         return Err(Failure::new(Exit::Usage, text).help("`staunch deploy` starts one"));
     };
     // An ended rollout is told from its beginning, and ends the watch at once.
-    let quest = Quest { service: service.name, rollout: rollout.id, after: 0, until: Until::Decided, timeout };
+    let quest =
+        Quest { service: service.name, rollout: rollout.id, after: 0, until: Until::Decided, timeout };
     let ending = follow(term, remote, &quest).await?;
     conclude(term, &quest, &ending)
 }
@@ -121,10 +125,18 @@ fn show_service(term: &Term, service: &Service) {
     for instance in &service.instances {
         let pid = instance.pid.map(|pid| format!("pid {pid}")).unwrap_or_default();
         let ready = if instance.ready { "ready" } else { "not ready" };
-        let exits = if instance.exits.is_empty() { String::new() } else { format!(", {} exits", instance.exits.len()) };
-        let probe = instance.probe.as_ref().filter(|_| !instance.ready).map(|p| format!(": {p}")).unwrap_or_default();
+        let exits = if instance.exits.is_empty() {
+            String::new()
+        } else {
+            format!(", {} exits", instance.exits.len())
+        };
+        let probe =
+            instance.probe.as_ref().filter(|_| !instance.ready).map(|p| format!(": {p}")).unwrap_or_default();
         let memory = instance.memory_bytes / 1_000_000;
-        term.result(&format!("  {}  {} {pid}, {ready}, {memory} MB{exits}{probe}", instance.id, instance.state));
+        term.result(&format!(
+            "  {}  {} {pid}, {ready}, {memory} MB{exits}{probe}",
+            instance.id, instance.state
+        ));
     }
 }
 
@@ -217,8 +229,12 @@ pub(crate) async fn upgrade(term: &Term, remote: &Remote, args: &UpgradeArgs) ->
     let message = remote.upgrade(binary).await?;
     term.say(&message);
     let after = remote.wait_for_restart(&before).await?;
-    let json = serde_json::json!({ "from": before.version, "to": after.version, "pid": after.pid, "exit": 0 });
-    term.say_result(&format!("upgraded: {} → {}, nothing was interrupted", before.version, after.version), &json);
+    let json =
+        serde_json::json!({ "from": before.version, "to": after.version, "pid": after.pid, "exit": 0 });
+    term.say_result(
+        &format!("upgraded: {} → {}, nothing was interrupted", before.version, after.version),
+        &json,
+    );
     Ok(Exit::Ok)
 }
 
@@ -247,7 +263,8 @@ pub(crate) fn span(text: Option<&str>) -> Result<Option<std::time::Duration>, Fa
     };
     let parsed = text[..split].parse::<u64>().ok().zip(unit);
     let millis = parsed.ok_or_else(|| {
-        Failure::new(Exit::Usage, format!("`{text}` is not a span of time")).help("write 30s, 500ms, 10m or 1h")
+        Failure::new(Exit::Usage, format!("`{text}` is not a span of time"))
+            .help("write 30s, 500ms, 10m or 1h")
     })?;
     Ok(Some(std::time::Duration::from_millis(millis.0.saturating_mul(millis.1))))
 }

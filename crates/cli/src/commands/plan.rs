@@ -35,14 +35,20 @@ fn show(term: &Term, plan: &Plan) {
     plan.steps.iter().for_each(|step| term.result(&format!("  {}", step_line(step))));
     if let Some(total) = plan.total_ms.filter(|_| !plan.steps.is_empty()) {
         let bake = human_duration(Duration::from_millis(plan.bake_ms));
-        term.result(&format!("  100 % after about {}, then {bake} with the old version kept warm", ms(total)));
+        term.result(&format!(
+            "  100 % after about {}, then {bake} with the old version kept warm",
+            ms(total)
+        ));
     }
-    plan.notes.iter().for_each(|note| term.result(&format!("  {} {note}", term.paint_result(Tone::Warn, "!"))));
+    plan.notes
+        .iter()
+        .for_each(|note| term.result(&format!("  {} {note}", term.paint_result(Tone::Warn, "!"))));
 }
 
 fn step_line(step: &PlanStep) -> String {
     let weight = format!("{} %", (step.weight_ratio * 10_000.0).round() / 100.0);
-    let expected = step.expected_ms.map_or_else(|| "not foreseeable".to_owned(), |span| format!("about {}", ms(span)));
+    let expected =
+        step.expected_ms.map_or_else(|| "not foreseeable".to_owned(), |span| format!("about {}", ms(span)));
     let needs = match (&step.slowest_gate, step.needs_requests) {
         (Some(gate), Some(needs)) => {
             format!(": {gate} needs ≈ {needs} canary requests at {:.1}/s", step.canary_requests_per_second)

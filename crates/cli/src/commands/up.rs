@@ -96,8 +96,14 @@ async fn serve(
     Ok(end)
 }
 
-fn start_control(place: &Place, platform: Arc<LocalPlatform>, term: &Term) -> Result<(Control, Handle), Failure> {
-    let open = || SqliteJournal::open(&place.journal()).map_err(|error| Failure::new(Exit::Internal, error.to_string()));
+fn start_control(
+    place: &Place,
+    platform: Arc<LocalPlatform>,
+    term: &Term,
+) -> Result<(Control, Handle), Failure> {
+    let open = || {
+        SqliteJournal::open(&place.journal()).map_err(|error| Failure::new(Exit::Internal, error.to_string()))
+    };
     let (file, term) = (place.clone(), *term);
     let specs: SpecSource = Arc::new(move || {
         file.read(&term).map(|parsed| parsed.project.services).map_err(|failure| failure.message)
@@ -120,14 +126,13 @@ async fn listen(
     for extra in 0..API_PORTS {
         let mut tcp = project.api;
         tcp.set_port(if tcp.port() == 0 { 0 } else { tcp.port().saturating_add(extra) });
-        let options =
-            ServeOptions {
-                tcp,
-                unix: unix.clone(),
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-                data_dir: place.data.clone(),
-                admin: admin.clone(),
-            };
+        let options = ServeOptions {
+            tcp,
+            unix: unix.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            data_dir: place.data.clone(),
+            admin: admin.clone(),
+        };
         match staunch_api::serve(handle.clone(), options).await {
             Ok(serving) => return Ok(serving),
             Err(staunch_api::ServeError::PortTaken(_)) => {}
@@ -143,7 +148,11 @@ fn announce(term: &Term, project: &Project, api: std::net::SocketAddr, place: &P
     std::fs::write(place.data.join("run/control.json"), about.to_string())?;
     for service in &project.services {
         let scheme = if service.tls.is_some() { "https" } else { "http" };
-        term.say(&format!("{} on {scheme}://{}", term.paint(Tone::Strong, service.name.as_str()), service.listen));
+        term.say(&format!(
+            "{} on {scheme}://{}",
+            term.paint(Tone::Strong, service.name.as_str()),
+            service.listen
+        ));
     }
     term.say(&format!("control on http://{api}; Ctrl-C stops everything"));
     Ok(())
@@ -192,7 +201,8 @@ async fn tell(term: Term, handle: Handle) {
 
 async fn asked_to_stop() {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
         return std::future::pending().await;
     };

@@ -66,7 +66,12 @@ async fn shop_around(target: SocketAddr, user: u64, per_second: u64, seen: Arc<S
 
 type Connection = SendRequest<Full<Bytes>>;
 
-async fn ask(connection: &mut Option<Connection>, target: SocketAddr, method: &str, path: &str) -> Option<u16> {
+async fn ask(
+    connection: &mut Option<Connection>,
+    target: SocketAddr,
+    method: &str,
+    path: &str,
+) -> Option<u16> {
     let open = connection.take().filter(|open| !open.is_closed());
     let mut open = match open {
         Some(open) => open,

@@ -140,7 +140,10 @@ async fn stay(term: &Term, stage: &Stage) -> Outcome {
     let (mut keys, raw) = stage::prompt(term);
     let mut number = 3;
     loop {
-        term.say(&format!("\r\n   b ship a bad release · g ship a good one · q quit      http://{}\r", stage.listen));
+        term.say(&format!(
+            "\r\n   b ship a bad release · g ship a good one · q quit      http://{}\r",
+            stage.listen
+        ));
         let key = tokio::select! {
             key = keys.recv() => key.unwrap_or('q'),
             _ = tokio::signal::ctrl_c() => 'q',
@@ -153,7 +156,9 @@ async fn stay(term: &Term, stage: &Stage) -> Outcome {
             _ => continue,
         };
         drop(keys);
-        drop(raw.as_ref().map(stage::Raw::pause));
+        if let Some(raw) = &raw {
+            raw.pause();
+        }
         let told = release(term, stage, &next).await?;
         term.say(&format!("   why      staunch explain {} --data {}", told.0, stage.data().display()));
         keys = stage::prompt(term).0;

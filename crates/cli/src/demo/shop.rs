@@ -59,7 +59,10 @@ async fn serve() -> std::io::Result<()> {
     }
 }
 
-async fn answer(shop: &'static Shop, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(
+    shop: &'static Shop,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
     let path = request.uri().path();
     if path == "/healthz" {
         return Ok(page(StatusCode::OK, "ok"));

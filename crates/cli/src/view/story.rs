@@ -39,7 +39,9 @@ impl StoryLine {
 
 fn mark(event: &Event) -> Option<(&'static str, Tone)> {
     Some(match event {
-        Event::Admitted { .. } | Event::StepEntered { .. } | Event::PromotionStarted { .. } => ("→", Tone::Strong),
+        Event::Admitted { .. } | Event::StepEntered { .. } | Event::PromotionStarted { .. } => {
+            ("→", Tone::Strong)
+        }
         Event::StepPassed { .. } | Event::Succeeded { .. } => ("✓", Tone::Good),
         Event::RollbackStarted { cause, .. } if cause.is_personal() => ("↩", Tone::Warn),
         Event::RollbackStarted { .. } | Event::Rejected { .. } => ("✕", Tone::Bad),

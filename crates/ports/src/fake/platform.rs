@@ -7,7 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use staunch_model::{
-    EdgeReport, InstanceId, Revision, RevisionDigest, RunSpec, ServiceName, ServiceSpec, SplitGeneration, Timestamp,
+    EdgeReport, InstanceId, Revision, RevisionDigest, RunSpec, ServiceName, ServiceSpec, SplitGeneration,
+    Timestamp,
 };
 use staunch_rollout::{Action, InstanceState, InstanceStatus, Observed, ObservedSplit, SplitWish};
 
@@ -126,7 +127,9 @@ impl Platform for FakePlatform {
 
     fn observe(&self, service: &ServiceName) -> Observed {
         let world = self.lock();
-        let Some(place) = world.services.get(service) else { return Observed { at: now(), ..Observed::default() } };
+        let Some(place) = world.services.get(service) else {
+            return Observed { at: now(), ..Observed::default() };
+        };
         Observed { at: now(), instances: place.instances.clone(), split: place.split.clone() }
     }
 
@@ -169,7 +172,12 @@ impl World {
         Err(PlatformError::Refused { what: service.to_string(), why, fix: "try again".to_owned() })
     }
 
-    fn start(&mut self, service: ServiceName, revision: &Revision, id: InstanceId) -> Result<(), PlatformError> {
+    fn start(
+        &mut self,
+        service: ServiceName,
+        revision: &Revision,
+        id: InstanceId,
+    ) -> Result<(), PlatformError> {
         let ready = !self.never_ready.contains(&revision.digest);
         let place = self.services.entry(service).or_default();
         if place.instances.iter().any(|instance| instance.id == id) {

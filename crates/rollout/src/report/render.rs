@@ -6,7 +6,7 @@ use staunch_analysis::Band;
 use staunch_model::{Outcomes, Timestamp, human_duration};
 
 use super::{Cost, Report};
-use crate::{ExitCapture, RouteRow};
+use crate::{Cause, ExitCapture, RouteRow};
 
 const LOG_LINES: usize = 8;
 const EXAMPLES: usize = 5;
@@ -82,16 +82,22 @@ impl Report {
         let Some(because) = &self.because else { return self.gate_lines() };
         let mut lines = vec![because.clone()];
         if let Some(gate) = &self.deciding {
-            let sure = 100.0 * (1.0 - (-gate.harm_limit).exp());
-            lines[0] = format!("{because} ({sure:.0} % sure)");
             let canary = gate.canary.as_ref().map(|band| format!("{} {}", self.to, show(&gate.gate, band)));
             let from = self.from.as_deref().unwrap_or("stable");
             let stable = gate.stable.as_ref().map(|band| format!("{from} {}", show(&gate.gate, band)));
             lines.extend(canary);
             lines.extend(stable);
-            lines.push(format!("e = {}, limit {:.0}", grouped(gate.log_e_harm.exp()), gate.harm_limit.exp()));
+        }
+        if let Some(judgement) = self.judgement.as_ref().filter(|_| self.decided_by_evidence()) {
+            let sure = 100.0 * (1.0 - (-judgement.harm_limit).exp());
+            let e = grouped(judgement.log_e_harm.exp());
+            lines.push(format!("e = {e}, limit {:.0}: {sure:.0} % sure", judgement.harm_limit.exp()));
         }
         lines
+    }
+
+    fn decided_by_evidence(&self) -> bool {
+        matches!(self.cause, Some(Cause::Gate { .. } | Cause::Harm { .. }))
     }
 
     /// What the gates said last, for a rollout that was not taken back.

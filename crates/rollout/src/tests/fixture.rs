@@ -139,6 +139,8 @@ impl Say {
             gates: vec![reading(self.outcome(), under, no_data)],
             harm: (self == Self::Harm).then(|| "9 of 10 requests failed".to_owned()),
             findings: if self == Self::Finding { vec![finding] } else { vec![] },
+            log_e_harm: 5.0,
+            harm_limit: 4.6,
             confidence: 50.0,
             requests_now: if matches!(self, Self::NoData(_)) { 0 } else { 100 },
             requests_total: 100,
