@@ -132,10 +132,10 @@ impl Loop {
         let observed = self.platform.observe(name);
         self.note_reports(name, reports);
         self.judge(name, reports, &observed);
-        self.note_shift(name, &observed);
+        self.note_world(name, &observed);
         self.decide(name, &observed);
         self.act(name, &observed);
-        self.note_facts(name);
+        self.note_gates(name);
         self.renew(name);
         self.checkpoint(name);
         self.show(name)
@@ -242,29 +242,31 @@ impl Loop {
         }
     }
 
-    /// What the edges were seen to do, before anything is concluded from it.
-    fn note_shift(&mut self, name: &ServiceName, observed: &Observed) {
+    /// What the world was seen to do, before anything is concluded from it: what ended, what the edges route by.
+    fn note_world(&mut self, name: &ServiceName, observed: &Observed) {
         let now = self.clock.now();
-        let Some(rollout) = self.book.services.get(name).and_then(|service| service.active()) else { return };
-        let new = rollout.spec.to.digest.clone();
+        let Some(rollout) = self.book.services.get(name).and_then(|service| service.rollout.clone()) else { return };
         let Some(watch) = self.watches.get_mut(name) else { return };
-        if let Some(event) = watch.new_shift(observed, &new, now) {
-            drop(self.record(name, &Actor::Staunch, &[event]));
+        let mut events = watch.new_exits(observed);
+        if rollout.is_active() {
+            events.extend(watch.new_shift(observed, &rollout.spec.to.digest, now));
         }
+        self.note(name, &events);
     }
 
-    /// Facts for the reader: which gates changed, what ended.
-    fn note_facts(&mut self, name: &ServiceName) {
-        let observed = self.platform.observe(name);
-        let Some(service) = self.book.services.get(name) else { return };
-        let Some(rollout) = service.rollout.clone() else { return };
-        let Some(watch) = self.watches.get_mut(name) else { return };
-        let mut events = watch.new_exits(&observed);
-        if rollout.is_active() {
-            events.extend(watch.gate_changes());
+    /// Which gates changed and what was found, for the reader.
+    fn note_gates(&mut self, name: &ServiceName) {
+        if self.book.services.get(name).is_none_or(|service| service.active().is_none()) {
+            return;
         }
+        let events = self.watches.get_mut(name).map(Watch::gate_changes).unwrap_or_default();
+        self.note(name, &events);
+    }
+
+    /// Records facts; when that fails the loop goes on, and says so in its view.
+    fn note(&mut self, name: &ServiceName, events: &[Event]) {
         if !events.is_empty() {
-            drop(self.record(name, &Actor::Staunch, &events));
+            drop(self.record(name, &Actor::Staunch, events));
         }
     }
 
@@ -357,7 +359,8 @@ impl Watch {
         for gate in &judgement.gates {
             let outcome = gate.verdict.outcome;
             let before = self.outcomes.insert(gate.gate.clone(), outcome);
-            if before != Some(outcome) && before.is_some() && self.changes < GATE_CHANGES {
+            // A failure is the rollback's own event; "not yet" is what everything begins with.
+            if outcome == Outcome::Pass && before != Some(outcome) && self.changes < GATE_CHANGES {
                 self.changes += 1;
                 let because = gate.verdict.because.clone();
                 events.push(Event::GateChanged { gate: gate.gate.clone(), outcome, because });

@@ -87,20 +87,29 @@ fn check(name: &str, path: &Path) -> Result<PathBuf, LaunchError> {
 pub(crate) fn substitute(word: &str, env: &BTreeMap<String, String>) -> String {
     let mut out = String::new();
     let mut rest = word;
-    while let Some((before, after)) = rest.split_once("${") {
+    while let Some((before, after)) = rest.split_once('$') {
         out.push_str(before);
-        match after.split_once('}').and_then(|(name, tail)| Some((env.get(name)?, tail))) {
+        match variable(after).and_then(|(name, tail)| Some((env.get(name)?, tail))) {
             Some((value, tail)) => {
                 out.push_str(value);
                 rest = tail;
             }
             None => {
-                out.push_str("${");
+                out.push('$');
                 rest = after;
             }
         }
     }
     out + rest
+}
+
+/// The name behind a `$`, in braces or bare, and what follows it.
+fn variable(after: &str) -> Option<(&str, &str)> {
+    if let Some(braced) = after.strip_prefix('{') {
+        return braced.split_once('}');
+    }
+    let end = after.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(after.len());
+    (end > 0).then(|| after.split_at(end))
 }
 
 /// The instance's own variables: what its spec gives, its port, and its mark.
@@ -159,11 +168,11 @@ mod tests {
     }
 
     #[test]
-    fn only_known_names_in_braces_are_replaced() {
+    fn only_known_names_are_replaced() {
         let env = env(&[("PORT", "8080"), ("A", "${PORT}")]);
         assert_eq!(substitute("--listen=127.0.0.1:${PORT}", &env), "--listen=127.0.0.1:8080");
         assert_eq!(substitute("${A}${B}${", &env), "${PORT}${B}${");
-        assert_eq!(substitute("$PORT {PORT}", &env), "$PORT {PORT}");
+        assert_eq!(substitute("127.0.0.1:$PORT,$PORTS $ {PORT}", &env), "127.0.0.1:8080,$PORTS $ {PORT}");
         assert_eq!(substitute("${x ${PORT}", &env), "${x 8080");
     }
 

@@ -17,6 +17,7 @@ use crate::charge::Charge;
 use crate::clock::Clock;
 use crate::connection::Serving;
 use crate::instance::Flight;
+use crate::instance_body::{BodyError, InstanceBody};
 use crate::pool::Link;
 use crate::thread::{StreamingCharge, Thread};
 
@@ -143,7 +144,7 @@ pub(crate) struct Tail {
 }
 
 struct Upstream {
-    inner: Incoming,
+    inner: InstanceBody,
     tail: Option<Tail>,
     streaming: Option<StreamingCharge>,
 }
@@ -154,7 +155,7 @@ impl EdgeBody {
         Self { content: Content::Text((!text.is_empty()).then_some(text)), serving: None }
     }
 
-    pub(crate) fn upstream(inner: Incoming, tail: Tail) -> Self {
+    pub(crate) fn upstream(inner: InstanceBody, tail: Tail) -> Self {
         let mut body = Upstream { inner, tail: Some(tail), streaming: None };
         if body.inner.is_end_stream() {
             body.finish();
@@ -171,12 +172,12 @@ impl EdgeBody {
 
 impl Body for EdgeBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match &mut self.content {
             Content::Text(text) => Poll::Ready(text.take().map(|text| Ok(Frame::data(text)))),
             Content::Upstream(body) => body.poll_frame(cx),
@@ -199,7 +200,7 @@ impl Body for EdgeBody {
 }
 
 impl Upstream {
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let Poll::Ready(polled) = Pin::new(&mut self.inner).poll_frame(cx) else {
             self.note_streaming();
             return Poll::Pending;
@@ -227,7 +228,7 @@ impl Upstream {
         }
         let Tail { thread, flight, link, .. } = tail;
         drop(flight);
-        link.give_back(thread.coarse_micros());
+        link.give_back(self.inner.take_line(), thread.coarse_micros());
     }
 
     fn broke_off(&mut self) {

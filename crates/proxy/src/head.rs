@@ -11,7 +11,7 @@ use staunch_model::Upstream;
 use crate::connection::Client;
 use crate::reply::Refusal;
 
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+pub(crate) const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
@@ -72,7 +72,7 @@ fn host(head: &request::Parts) -> Result<Option<HeaderValue>, Refusal> {
     }
 }
 
-fn connection_tokens(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+pub(crate) fn connection_tokens(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     let lines = headers.get_all(header::CONNECTION).into_iter().filter_map(|line| line.to_str().ok());
     lines.flat_map(|line| line.split(',')).map(str::trim).filter(|token| !token.is_empty())
 }
@@ -125,16 +125,15 @@ pub(crate) fn to_instance(
     }
 }
 
-fn accepts_trailers(headers: &HeaderMap) -> bool {
+pub(crate) fn accepts_trailers(headers: &HeaderMap) -> bool {
     let lines = headers.get_all(header::TE).into_iter().filter_map(|line| line.to_str().ok());
     lines.flat_map(|line| line.split(',')).any(|coding| coding.trim().eq_ignore_ascii_case("trailers"))
 }
 
 /// `Via`, `Forwarded` and the `X-Forwarded` family.
 fn announce(head: &mut request::Parts, client: &Client, host: Option<&HeaderValue>) {
-    let via = if head.version == Version::HTTP_2 { VIA_HTTP2 } else { VIA_HTTP1 };
     let headers = &mut head.headers;
-    headers.append(header::VIA, via);
+    headers.append(header::VIA, via(head.version));
     let for_all = joined(headers, &FORWARDED_FOR, ", ", Some(&client.addr_text));
     headers.insert(FORWARDED_FOR, for_all.unwrap_or_else(|| client.addr_text.clone()));
     headers.insert(FORWARDED_PROTO, HeaderValue::from_static(if client.tls { "https" } else { "http" }));
@@ -144,6 +143,10 @@ fn announce(head: &mut request::Parts, client: &Client, host: Option<&HeaderValu
     if let Some(element) = client.forwarded(host) {
         headers.append(header::FORWARDED, element);
     }
+}
+
+pub(crate) fn via(version: Version) -> HeaderValue {
+    if version == Version::HTTP_2 { VIA_HTTP2 } else { VIA_HTTP1 }
 }
 
 /// All lines of a header as one, `last` at the end; `None` when there is no line.
@@ -217,19 +220,21 @@ pub(crate) fn path_of(uri: &Uri) -> PathAndQuery {
     uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"))
 }
 
-/// Makes an instance's head the one the client gets.
+/// Makes an instance's head the one the client gets. `stripped`: the headers of one hop are off already.
 pub(crate) fn to_client(
     head: &mut response::Parts,
+    stripped: bool,
     http2_client: bool,
     closing: bool,
     set_cookie: Option<HeaderValue>,
 ) {
     let switching = head.status == http::StatusCode::SWITCHING_PROTOCOLS;
     let protocol = switching.then(|| head.headers.get(header::UPGRADE).cloned()).flatten();
-    let via = if head.version == Version::HTTP_2 { VIA_HTTP2 } else { VIA_HTTP1 };
-    strip_hop_by_hop(&mut head.headers);
-    head.headers.remove(header::TRANSFER_ENCODING);
-    head.headers.append(header::VIA, via);
+    if !stripped {
+        strip_hop_by_hop(&mut head.headers);
+        head.headers.remove(header::TRANSFER_ENCODING);
+    }
+    head.headers.append(header::VIA, via(head.version));
     if let Some(protocol) = protocol {
         head.headers.insert(header::CONNECTION, UPGRADE);
         head.headers.insert(header::UPGRADE, protocol);

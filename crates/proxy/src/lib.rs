@@ -2,8 +2,11 @@
 //! shields, drains and counts; it never decides. Control tells it what to do over a unix socket ([`wire`],
 //! [`client`]), the keeper lends it the listening sockets over another ([`handover`]).
 
+mod answer;
+mod bare;
 mod body;
 mod charge;
+mod chunks;
 pub mod client;
 mod clock;
 mod connection;
@@ -17,9 +20,11 @@ pub mod handover;
 mod head;
 mod hub;
 mod instance;
+mod instance_body;
 mod io;
 mod lease;
 mod limits;
+mod line;
 mod listeners;
 mod local;
 mod patience;

@@ -4,12 +4,12 @@
 use std::time::{Duration, Instant};
 
 use http::Response;
-use hyper::body::Incoming;
 use staunch_model::EdgeSpec;
 
 use crate::body::Upload;
 use crate::clock::as_micros;
 use crate::exchange::Attempt;
+use crate::instance_body::InstanceBody;
 use crate::pool::{Link, SendError};
 
 pub(crate) struct Patience<'a> {
@@ -69,10 +69,10 @@ impl<'a> Patience<'a> {
         Look::Slow(since + self.response_timeout)
     }
 
-    pub(crate) fn classify(&self, sent: Result<(Response<Incoming>, Link), SendError>) -> Attempt {
+    pub(crate) fn classify(&self, sent: Result<(Response<InstanceBody>, Link), SendError>) -> Attempt {
         match sent {
             Ok((response, link)) => Attempt::Answered { response, link, micros: self.waited_micros() },
-            Err(SendError::Unsent(request)) => Attempt::Unsent(request),
+            Err(SendError::Unsent) => Attempt::Unsent,
             Err(SendError::Lost { .. }) => Attempt::Lost,
         }
     }

@@ -288,7 +288,7 @@ impl Event {
 }
 
 fn passed_line(step: usize, by: Option<&str>, gates: &[GateReading]) -> String {
-    let because = gates.iter().map(|gate| gate.verdict.because.as_str()).collect::<Vec<_>>().join("; ");
+    let because = gates.iter().map(|gate| format!("{}: {}", gate.gate, gate.verdict.because)).collect::<Vec<_>>().join("; ");
     match by {
         Some(by) => format!("step {} passed by {by}", step + 1),
         None if because.is_empty() => format!("step {} passed", step + 1),

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::shell::root;
 
 /// What each room may use of ours, and which outside crates only it may see.
-const ROOMS: [(&str, &[&str]); 12] = [
+const ROOMS: [(&str, &[&str]); 13] = [
     ("staunch-model", &[]),
     ("staunch-evidence", &[]),
     ("staunch-analysis", &["staunch-model", "staunch-evidence"]),
@@ -24,6 +24,7 @@ const ROOMS: [(&str, &[&str]); 12] = [
         &["staunch-model", "staunch-analysis", "staunch-rollout", "staunch-ports", "staunch-control"],
     ),
     ("xtask", &["staunch-config"]),
+    ("staunch-bench", &[]),
 ];
 
 /// `(crate, the rooms that may depend on it)`

@@ -65,22 +65,21 @@ pub(crate) fn describe(
     })
 }
 
-/// A command; a variable that nothing will replace is pointed out.
+/// A command; a variable that may be meant for a shell is pointed out.
 pub(crate) fn command(reader: &mut Reader<'_>, section: &Section<'_>, name: &str) -> Option<Vec<String>> {
     let words = reader.get(section, name, scalar::words)?;
     if let Some((variable, span)) = bare_outside_shell(&words).zip(section.value_span(name)) {
-        let message = format!("`{variable}` is not replaced");
-        let braces = variable.replacen('$', "${", 1) + "}";
-        reader.report(
-            Diagnostic::warning(Code::CommandVariable, message, span).help(format!("write {braces}")),
-        );
+        let message = format!("`{variable}` is replaced only if `env` names it");
+        let help = "no shell reads the command: PORT and the names in `env` are replaced, nothing else";
+        reader.report(Diagnostic::warning(Code::CommandVariable, message, span).help(help));
     }
     Some(words)
 }
 
 /// The words after a shell's `-c` are the shell's own business.
 fn bare_outside_shell(words: &[String]) -> Option<&str> {
-    words.iter().take_while(|word| *word != "-c").find_map(|word| bare_variable(word))
+    let own = words.iter().take_while(|word| *word != "-c");
+    own.filter_map(|word| bare_variable(word)).find(|variable| *variable != "$PORT")
 }
 
 /// A count whose range in the key table fits 32 bits.

