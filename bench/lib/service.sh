@@ -41,7 +41,9 @@ start_service() { # how to start it, such as: taskset -c 0
   up=$!
   until_true 30 "the service is healthy ($(tail -n 3 "$dir/up.log"))" is_healthy
 }
-is_healthy() { ctl status 2>/dev/null | grep -q ' healthy '; }
+# What the status says is read whole before it is searched: a reader that leaves early would be taken for a failure.
+status_says() { grep -q "$1" <<<"$(ctl status 2>/dev/null)"; }
+is_healthy() { status_says ' healthy '; }
 
 stop_service() {
   [ -n "$up" ] || return 0

@@ -3,6 +3,7 @@
 new_service
 write_file v1 </dev/null
 runs=${quick:+10}; runs=${runs:-100}
+await_peace
 help=$("$bench" startup --runs "$runs" -- "$staunch" --help)
 validate=$("$bench" startup --runs "$runs" -- "$staunch" --file "$dir/staunch.toml" validate)
 ms() { calc "$(field "$1" "$2") / 1000"; }

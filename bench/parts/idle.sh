@@ -19,7 +19,7 @@ all_healthy() { [ "$(ctl status 2>/dev/null | grep -c ' healthy ')" -eq "$servic
 "$staunch" --file "$dir/staunch.toml" --progress plain up >"$dir/up.log" 2>&1 &
 up=$!
 until_true 180 "$services services are healthy" all_healthy
-sleep 2
+await_peace
 
 declare -A pids=([control]=$(control_pid) [keeper]=$(keeper_pid) [edge]=$(edge_pid)) before=() share=()
 for role in control keeper edge; do before[$role]=$(cpu_ms "${pids[$role]}"); done

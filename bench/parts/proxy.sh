@@ -37,7 +37,7 @@ TOML
     [direct]=http://127.0.0.1:$(instance_port "$(instance_pid stable)")/)
   declare -gA who=([staunch]=$(edge_pid) [nginx]=$nginx_pid [envoy]=$envoy_pid)
 }
-canary_serves() { ctl status | grep -q '10 % of the traffic'; }
+canary_serves() { status_says '10 % of the traffic'; }
 
 # Requests per second, and the proxy's processor time per request in microseconds.
 throughput() { # proxy
@@ -75,9 +75,11 @@ for proxy in staunch nginx envoy; do seconds=2 throughput "$proxy"; done
 rm -f "$work"/rps.* "$work"/cpu.*
 for round in $(seq "$rounds"); do
   say "round $round of $rounds"
-  for proxy in staunch nginx envoy; do throughput "$proxy"; done
+  for proxy in staunch nginx envoy; do await_peace; throughput "$proxy"; done
+  await_peace
   for proxy in direct staunch nginx envoy; do paced_p99 "$proxy"; done
 done
+await_peace
 for proxy in staunch nginx envoy; do memory "$proxy"; done
 
 for proxy in staunch nginx envoy; do

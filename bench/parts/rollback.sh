@@ -13,6 +13,7 @@ hold = "0s"
 drain = "1s"
 TOML
 start_service
+await_peace
 start_helper load "$bench" load --url "$url" --rate 600 --connections 16
 back=0
 for rollback in $(seq "$times"); do

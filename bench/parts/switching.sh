@@ -14,6 +14,7 @@ TOML
 start_service
 changes() { ctl audit export | grep -c '"kind":"traffic-shifted"'; }
 
+await_peace
 start_helper load "$bench" load --url "$url" --rate 2000 --connections 32 --mix both
 before=$(changes)
 for rollout in $(seq 10); do

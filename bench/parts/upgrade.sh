@@ -5,6 +5,7 @@ times=${quick:+2}; times=${times:-20}
 new_service
 write_file v1 </dev/null
 start_service
+await_peace
 start_helper load "$bench" load --url "$url" --rate 2000 --connections 32 --mix both
 start_helper socket "$bench" ws --url "${url}socket"
 edges=()

@@ -77,9 +77,9 @@ done
 
 say "from 0.10.1 to 0.10.2 under load"
 write new
-load 90 & loader=$!
+load 40 & loader=$!
 sleep 1
-"$staunch" deploy --progress plain --timeout 80s
+"$staunch" deploy --progress plain --timeout 38s
 wait "$loader"
 no_user_saw_a_failure
 

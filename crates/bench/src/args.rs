@@ -53,7 +53,8 @@ impl FromStr for Url {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let rest = text.strip_prefix("http://").ok_or_else(|| format!("{text} does not start with http://"))?;
+        let rest =
+            text.strip_prefix("http://").ok_or_else(|| format!("{text} does not start with http://"))?;
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         Ok(Self { authority: authority.to_owned(), path: format!("/{path}") })
     }

@@ -13,7 +13,8 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::Outcome;
 use crate::request::{self, Head};
 
-const GOOD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 13\r\n\r\nhello, world\n";
+const GOOD: &[u8] =
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 13\r\n\r\nhello, world\n";
 const BAD: &[u8] =
     b"HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/plain\r\nContent-Length: 7\r\n\r\nbroken\n";
 const UPGRADED: &[u8] =
@@ -74,8 +75,10 @@ async fn echo(mut stream: TcpStream, early: &[u8]) -> Outcome {
 
 impl Manner {
     fn of_environment() -> std::io::Result<Self> {
-        let fail_every = std::env::var("BENCH_FAIL_EVERY").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
-        let log = std::env::var("BENCH_LOG_DIR").ok().filter(|dir| !dir.is_empty()).map(|dir| log(Path::new(&dir)));
+        let fail_every =
+            std::env::var("BENCH_FAIL_EVERY").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+        let log =
+            std::env::var("BENCH_LOG_DIR").ok().filter(|dir| !dir.is_empty()).map(|dir| log(Path::new(&dir)));
         Ok(Self { fail_every, asked: Cell::new(0), log: log.transpose()? })
     }
 

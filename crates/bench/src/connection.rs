@@ -43,9 +43,11 @@ impl Connection {
 
     async fn open(&mut self) -> Result<(), String> {
         self.sender = None;
-        let stream = TcpStream::connect(&self.url.authority).await.map_err(|error| format!("connect: {error}"))?;
+        let stream =
+            TcpStream::connect(&self.url.authority).await.map_err(|error| format!("connect: {error}"))?;
         stream.set_nodelay(true).map_err(|error| error.to_string())?;
-        let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
+        let (sender, connection) =
+            handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
         // How it ends shows in the request, or when it is next looked at.
         tokio::task::spawn_local(async move { drop(connection.await) });
         self.sender = Some(sender);
@@ -73,7 +75,8 @@ impl Connection {
 
     fn request(&self, method: &str) -> Result<Request<Full<Bytes>>, String> {
         let body = if method == "POST" { Bytes::from_static(POSTED) } else { Bytes::new() };
-        let request = Request::builder().method(method).uri(&self.url.path).header("host", &self.url.authority);
+        let request =
+            Request::builder().method(method).uri(&self.url.path).header("host", &self.url.authority);
         request.body(Full::new(body)).map_err(|error| error.to_string())
     }
 }

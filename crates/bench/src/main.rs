@@ -24,7 +24,7 @@ staunch-bench backend  [--port N]                    a small fast HTTP/1.1 serve
                        BENCH_FAIL_EVERY=N answers 500 to each Nth request; BENCH_LOG_DIR=DIR logs arrivals there
 staunch-bench load     --url URL --rate N [--connections N] [--mix get|post|both] [--duration SECONDS]
                        a paced client; without a duration until SIGTERM; prints one line of JSON
-staunch-bench ws       --url URL                     echoes through an upgraded connection until SIGTERM
+staunch-bench ws       --url URL [--echoes N]        echoes through an upgraded connection until SIGTERM
 staunch-bench reaction --journal FILE --logs DIR     from sufficient evidence to the canary's last request
 staunch-bench startup  [--runs N] -- PROGRAM ARGS    how long a program takes from start to end";
 
@@ -47,7 +47,7 @@ fn run(task: &str, args: Args) -> Outcome {
     match task {
         "backend" => on_one_thread(backend::run(args.port()?)),
         "load" => on_one_thread(load::run(load::Plan::try_from(&args)?)),
-        "ws" => on_one_thread(websocket::run(args.url()?)),
+        "ws" => on_one_thread(websocket::run(&args)),
         "reaction" => reaction::run(&args),
         "startup" => startup::run(&args),
         _ => Err(HELP.into()),

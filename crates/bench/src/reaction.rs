@@ -24,7 +24,8 @@ struct Rollback {
 pub(crate) fn run(args: &Args) -> Outcome {
     let known = known(&std::fs::read_to_string(args.text("journal")?)?)?;
     let rollbacks: Vec<Rollback> = join(known, &arrivals(Path::new(args.text("logs")?))?);
-    let enough = rollbacks.iter().map(|rollback| rollback.known).min().ok_or("the journal has no rollback")?;
+    let enough =
+        rollbacks.iter().map(|rollback| rollback.known).min().ok_or("the journal has no rollback")?;
     let since = |number: usize| times(&rollbacks, number);
     let (sufficient, first) = (since(enough), since(1));
     report(&json!({
@@ -74,15 +75,24 @@ fn known(journal: &str) -> Result<BTreeMap<String, usize>, Box<dyn Error>> {
                 let version = body["spec"]["to"]["label"].as_str().unwrap_or_default().to_owned();
                 versions.insert(rollout, version);
             }
-            Some("evidence-captured") => {
-                let count = body["bundle"]["canary"]["total"].as_u64().unwrap_or_default();
+            Some("rollback-started") => {
+                let because = body["cause"]["because"].as_str().unwrap_or_default();
+                let count =
+                    judged(because).ok_or_else(|| format!("no count of the canary's requests: {because}"))?;
                 let version = versions.get(&rollout).ok_or("a rollback without its beginning")?;
-                known.insert(version.clone(), usize::try_from(count)?);
+                known.insert(version.clone(), count);
             }
             _ => {}
         }
     }
     Ok(known)
+}
+
+/// The number of requests in "… canary 100 % (7 of 7), stable …".
+fn judged(because: &str) -> Option<usize> {
+    let (_, after) = because.split_once("canary ")?;
+    let (counts, _) = after.split_once('(')?.1.split_once(')')?;
+    counts.split_once(" of ")?.1.replace([' ', '\u{202f}', '\u{a0}'], "").parse().ok()
 }
 
 /// What each version got: the logs are named VERSION.PID, one for each of its processes.
@@ -97,4 +107,37 @@ fn arrivals(dir: &Path) -> Result<BTreeMap<String, Vec<u64>>, Box<dyn Error>> {
     }
     all.values_mut().for_each(|times| times.sort_unstable());
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_verdict_says_how_many_requests_were_judged() {
+        assert_eq!(
+            judged("too many fail: canary 100 % (7 of 9), stable 0 % (0 of 233), limit 20 %"),
+            Some(9)
+        );
+        assert_eq!(judged("canary 50 % (600 of 1 200), stable"), Some(1_200));
+        assert_eq!(judged("aborted"), None);
+    }
+
+    #[test]
+    fn the_fewest_known_requests_are_enough_for_all() {
+        let journal = [
+            r#"{"rollout":2,"body":{"event":"admitted","spec":{"to":{"label":"a"}}}}"#,
+            r#"{"rollout":2,"body":{"event":"rollback-started","cause":{"because":"canary 100 % (2 of 2)"}}}"#,
+            r#"{"rollout":3,"body":{"event":"admitted","spec":{"to":{"label":"b"}}}}"#,
+            r#"{"rollout":3,"body":{"event":"rollback-started","cause":{"because":"canary 100 % (4 of 4)"}}}"#,
+        ];
+        let arrivals = BTreeMap::from([
+            ("a".to_owned(), vec![1_000, 2_000, 5_000]),
+            ("b".to_owned(), vec![1_000, 2_000, 3_000, 4_000, 9_000]),
+        ]);
+        let rollbacks = join(known(&journal.join("\n")).unwrap(), &arrivals);
+        assert_eq!(rollbacks.iter().map(|rollback| rollback.known).collect::<Vec<_>>(), [2, 4]);
+        assert_eq!(times(&rollbacks, 2), [3_000, 7_000]);
+        assert_eq!(times(&rollbacks, 4), [5_000]);
+    }
 }

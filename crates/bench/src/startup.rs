@@ -14,7 +14,8 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let mut times = Latencies::default();
     for _ in 0..args.maybe("runs")?.unwrap_or(50_u32) {
         let start = Instant::now();
-        let status = Command::new(program).args(words).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
+        let status =
+            Command::new(program).args(words).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
         times.add(start.elapsed());
         if !status.success() {
             return Err(format!("{program} ended with {status}").into());

@@ -6,18 +6,19 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::args::Url;
+use crate::args::{Args, Url};
 use crate::load::asked_to_end;
 use crate::{Outcome, report};
 
 const EVERY: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_secs(5);
 
-pub(crate) async fn run(url: Url) -> Outcome {
+pub(crate) async fn run(args: &Args) -> Outcome {
+    let (url, wanted) = (args.url()?, args.maybe("echoes")?.unwrap_or(u64::MAX));
     let start = Instant::now();
     let mut echoes = 0_u64;
     let ended = tokio::select! {
-        ended = talk(&url, &mut echoes) => ended,
+        ended = talk(&url, wanted, &mut echoes) => ended,
         () = asked_to_end() => Ok(()),
     };
     let why = ended.err().map(|error| error.to_string());
@@ -29,20 +30,22 @@ pub(crate) async fn run(url: Url) -> Outcome {
     }))
 }
 
-/// Ends only with an error.
-async fn talk(url: &Url, echoes: &mut u64) -> Outcome {
+async fn talk(url: &Url, wanted: u64, echoes: &mut u64) -> Outcome {
     let mut stream = open(url).await?;
-    loop {
+    while *echoes < wanted {
         let said = format!("{echoes:012}\n");
         stream.write_all(said.as_bytes()).await?;
         let mut heard = [0; 13];
-        tokio::time::timeout(PATIENCE, stream.read_exact(&mut heard)).await.map_err(|_| "no echo in time")??;
+        tokio::time::timeout(PATIENCE, stream.read_exact(&mut heard))
+            .await
+            .map_err(|_| "no echo in time")??;
         if heard != said.as_bytes() {
             return Err("another echo than expected".into());
         }
         *echoes += 1;
         tokio::time::sleep(EVERY).await;
     }
+    Ok(())
 }
 
 async fn open(url: &Url) -> Result<TcpStream, Box<dyn std::error::Error>> {
@@ -56,7 +59,11 @@ async fn open(url: &Url) -> Result<TcpStream, Box<dyn std::error::Error>> {
     stream.write_all(request.as_bytes()).await?;
     let mut head = vec![];
     while !head.ends_with(b"\r\n\r\n") {
-        head.push(tokio::time::timeout(PATIENCE, stream.read_u8()).await.map_err(|_| "no answer to the upgrade")??);
+        head.push(
+            tokio::time::timeout(PATIENCE, stream.read_u8())
+                .await
+                .map_err(|_| "no answer to the upgrade")??,
+        );
     }
     let head = String::from_utf8_lossy(&head).into_owned();
     if head.starts_with("HTTP/1.1 101 ") { Ok(stream) } else { Err(head.lines().next().unwrap_or("").into()) }

@@ -10,22 +10,24 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use http::header::CONTENT_TYPE;
-use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
-use staunch_model::FailureKind;
+use staunch_model::{FailureKind, Upstream};
 use tokio::time::sleep_until;
 
+use crate::bare::Bare;
 use crate::body::{EdgeBody, Tail, UpBody, Upload, blames_the_server};
 use crate::charge::{Charge, Subject};
 use crate::connection::{Client, Serving};
 use crate::drain::Phase;
 use crate::head::{self, Checked};
 use crate::instance::{Flight, Instance};
+use crate::instance_body::InstanceBody;
 use crate::local::LocalService;
+use crate::outgoing::Outgoing;
 use crate::patience::{Look, Patience};
-use crate::pool::{Kept, Link, SendError, send};
+use crate::pool::Link;
 use crate::reply::Refusal;
 use crate::side::Which;
 use crate::tunnel;
@@ -41,7 +43,7 @@ pub(crate) async fn serve(client: &Rc<Client>, request: Request<Incoming>) -> Re
         Ok(response) => response,
         Err(refusal) => {
             let (mut head, body) = refusal.response().into_parts();
-            head::to_client(&mut head, client.http2, draining || refusal.ends_connection(), None);
+            head::to_client(&mut head, true, client.http2, draining || refusal.ends_connection(), None);
             Response::from_parts(head, body)
         }
     };
@@ -71,18 +73,20 @@ async fn respond(
         client: crate::split::mix(place.key),
         traceparent: head.headers.get("traceparent").cloned(),
     };
+    let upload = body.upload().cloned();
+    let safe = body.is_none() && matches!(head.method, Method::GET | Method::HEAD);
+    let repeatable = safe || body.is_none() && matches!(head.method, Method::OPTIONS | Method::TRACE);
     let Checked { host, upgrade } = checked;
-    head::to_instance(
-        &mut head,
-        client,
-        host.as_ref(),
-        !body.is_none(),
-        upgrade,
-        service.shared.spec.upstream,
-    );
+    let upstream = service.shared.spec.upstream;
+    let outgoing = if upstream == Upstream::Http1 && body.is_none() && !upgrade {
+        Outgoing::bare(Bare::new(&head, client, host.as_ref()), repeatable)
+    } else {
+        head::to_instance(&mut head, client, host.as_ref(), !body.is_none(), upgrade, upstream);
+        Outgoing::whole(head, body, repeatable)
+    };
     // No await between the table and the first attempt's in-flight count: see `Thread::table`.
-    let flow =
-        Flow::begin(client, Rc::clone(service), place.key, subject, head, body).ok_or(Refusal::NoInstance)?;
+    let flow = Flow::begin(client, Rc::clone(service), place.key, subject, safe, outgoing, upload)
+        .ok_or(Refusal::NoInstance)?;
     let reached = flow.run().await?;
     reached.into_response(client, on_upgrade.filter(|_| upgrade), set_cookie)
 }
@@ -96,9 +100,7 @@ struct Flow<'a> {
     /// When the present attempt began.
     started: Instant,
     charge: Option<Charge>,
-    request: Option<Request<UpBody>>,
-    /// The head once more, where the request may be sent twice.
-    spare: Option<Parts>,
+    outgoing: Outgoing,
     upload: Option<Rc<Upload>>,
     shieldable: bool,
     tried: Vec<Rc<Instance>>,
@@ -110,7 +112,7 @@ struct Flow<'a> {
 
 /// A response that an instance gave.
 struct Reached {
-    response: Response<Incoming>,
+    response: Response<InstanceBody>,
     flight: Flight,
     link: Link,
     headers_micros: u64,
@@ -120,11 +122,11 @@ struct Reached {
 /// How one attempt ended.
 pub(crate) enum Attempt {
     Answered {
-        response: Response<Incoming>,
+        response: Response<InstanceBody>,
         link: Link,
         micros: u64,
     },
-    Unsent(Box<Request<UpBody>>),
+    Unsent,
     Lost,
     /// Cut short, so that stable can answer.
     TooSlow,
@@ -137,8 +139,9 @@ impl<'a> Flow<'a> {
         service: Rc<LocalService>,
         key: u64,
         subject: Subject,
-        head: Parts,
-        body: UpBody,
+        safe: bool,
+        outgoing: Outgoing,
+        upload: Option<Rc<Upload>>,
     ) -> Option<Self> {
         let started = Instant::now();
         let now = client.thread.shared.clock.micros_at(started);
@@ -146,18 +149,14 @@ impl<'a> Flow<'a> {
         let which = service.assign(key, now);
         let side = service.side(which)?;
         side.budget.earn();
-        let bare = body.is_none();
-        let safe = bare && matches!(head.method, Method::GET | Method::HEAD);
-        let repeatable = safe || bare && matches!(head.method, Method::OPTIONS | Method::TRACE);
         Some(Self {
             client,
             which,
             started,
             charge: Some(Charge::open(&client.thread, &service, side, subject)),
             assigned: which,
-            spare: repeatable.then(|| head.clone()),
-            upload: body.upload().cloned(),
-            request: Some(Request::from_parts(head, body)),
+            upload,
+            outgoing,
             shieldable: safe && service.shared.spec.edge.shield.enabled,
             service,
             tried: Vec::new(),
@@ -193,9 +192,8 @@ impl<'a> Flow<'a> {
                 instance.answered();
                 self.answered(response, link, flight, micros)
             }
-            Attempt::Unsent(request) => {
+            Attempt::Unsent => {
                 instance.refused(now_micros);
-                self.request = Some(*request);
                 self.tried.push(Rc::clone(instance));
                 self.fail_first(FailureKind::ConnectError);
                 None
@@ -250,7 +248,7 @@ impl<'a> Flow<'a> {
             return Some(Err(refusal));
         }
         self.fail_first(FailureKind::Reset);
-        if self.spare.is_none() || self.resent {
+        if !self.outgoing.repeatable || self.resent {
             return Some(self.give_up(Refusal::ConnectionLost));
         }
         if self.can_be_shielded() {
@@ -302,7 +300,7 @@ impl<'a> Flow<'a> {
     /// An answer has come: it is the client's, unless it is a canary's failure that stable can make good.
     fn answered(
         &mut self,
-        response: Response<Incoming>,
+        response: Response<InstanceBody>,
         link: Link,
         flight: Flight,
         micros: u64,
@@ -338,18 +336,15 @@ impl<'a> Flow<'a> {
     }
 
     async fn attempt(&mut self, instance: &Rc<Instance>, now_micros: u64) -> Attempt {
-        let Some(request) = self.request.take().or_else(|| self.spare_request()) else {
-            return Attempt::Lost;
-        };
         let first = self.is_first();
         let cut = self.can_be_shielded();
-        let Self { started, spare, upload, charge, service, .. } = self;
+        let Self { started, outgoing, upload, charge, service, .. } = self;
         let mut charge = charge.as_mut().filter(|_| first);
         if let Some(charge) = &mut charge {
             charge.tried(instance);
         }
         let mut patience = Patience::new(*started, upload.as_deref(), &service.shared.spec.edge);
-        let mut sending = pin!(deliver(instance, request, spare.as_ref(), now_micros));
+        let mut sending = pin!(outgoing.deliver(instance, now_micros));
         let mut nap = pin!(sleep_until(patience.first_look().into()));
         loop {
             tokio::select! {
@@ -376,29 +371,6 @@ impl<'a> Flow<'a> {
             }
         }
     }
-
-    fn spare_request(&self) -> Option<Request<UpBody>> {
-        self.spare.clone().map(|head| Request::from_parts(head, UpBody::none()))
-    }
-}
-
-/// Sends the request. A kept connection may have been closed by the instance in the very moment it was used again:
-/// that is nobody's failure, so a request that may be sent twice then gets a new connection.
-async fn deliver(
-    instance: &Rc<Instance>,
-    request: Request<UpBody>,
-    spare: Option<&Parts>,
-    now_micros: u64,
-) -> Result<(Response<Incoming>, Link), SendError> {
-    let kept = if spare.is_some() { Kept::Any } else { Kept::Recent };
-    match (send(instance, request, kept, now_micros).await, spare) {
-        (Err(SendError::Lost { reused: true }), Some(head)) => {
-            let again = Request::from_parts(head.clone(), UpBody::none());
-            // Boxed: it is rare, and its size would be carried through every request.
-            Box::pin(send(instance, again, Kept::None, now_micros)).await
-        }
-        (sent, _) => sent,
-    }
 }
 
 impl Reached {
@@ -414,7 +386,8 @@ impl Reached {
         let grpc = is_grpc(self.response.headers());
         self.judge_head(grpc);
         let (mut head, body) = self.response.into_parts();
-        head::to_client(&mut head, client.http2, closing, set_cookie);
+        let stripped = matches!(body, InstanceBody::Line(_));
+        head::to_client(&mut head, stripped, client.http2, closing, set_cookie);
         let thread = Rc::clone(&client.thread);
         let Some(instance_upgrade) = instance_upgrade else {
             let Self { charge, flight, link, headers_micros, .. } = self;

@@ -27,6 +27,7 @@ mod limits;
 mod line;
 mod listeners;
 mod local;
+mod outgoing;
 mod patience;
 mod persist;
 mod pool;
