@@ -177,6 +177,7 @@ impl Follower<'_> {
             | Event::GateChanged { .. }
             | Event::FindingRaised { .. }
             | Event::InstanceExited { .. }
+            | Event::Scaled { .. }
             | Event::EvidenceCaptured { .. } => None,
         }
     }

@@ -29,6 +29,11 @@ pub enum Deployed {
     Unchanged {
         revision: String,
     },
+    /// The content is what runs; only the number of instances changes.
+    Scaled {
+        revision: String,
+        replicas: u32,
+    },
     /// A rollout to this very content is under way.
     AlreadyRunning {
         rollout: u64,

@@ -195,7 +195,7 @@ impl Loop {
         }
         if service.stable.as_ref().is_some_and(|stable| stable.digest == revision.digest) {
             let label = service.stable.map(|stable| stable.label).unwrap_or_default();
-            return Ok(Deployed::Unchanged { revision: label });
+            return self.keep(&spec, label, service.replicas, by);
         }
         revision.label = spec.version.clone().unwrap_or_else(|| service.label_for(&revision.digest));
         self.platform.declare(&spec).map_err(|error| Refused::Platform(error.to_string()))?;
@@ -208,6 +208,25 @@ impl Loop {
         };
         let rollout = RolloutSpec { kind, ..rollout_spec(&spec, id, from, revision) };
         self.begin(&spec, rollout, by, reason)
+    }
+
+    /// The content runs already; at most the number of instances is new.
+    fn keep(
+        &mut self,
+        spec: &ServiceSpec,
+        revision: String,
+        now: u32,
+        by: String,
+    ) -> Result<Deployed, Refused> {
+        if spec.replicas == now {
+            return Ok(Deployed::Unchanged { revision });
+        }
+        let replicas = spec.replicas;
+        self.record(&spec.name, &Actor::Person(by.clone()), &[Event::Scaled { replicas, by }])?;
+        if let Some(watch) = self.watches.get_mut(&spec.name) {
+            watch.restless = true;
+        }
+        Ok(Deployed::Scaled { revision, replicas })
     }
 
     fn begin(

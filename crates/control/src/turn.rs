@@ -245,7 +245,9 @@ impl Loop {
     /// What the world was seen to do, before anything is concluded from it: what ended, what the edges route by.
     fn note_world(&mut self, name: &ServiceName, observed: &Observed) {
         let now = self.clock.now();
-        let Some(rollout) = self.book.services.get(name).and_then(|service| service.rollout.clone()) else { return };
+        let Some(rollout) = self.book.services.get(name).and_then(|service| service.rollout.clone()) else {
+            return;
+        };
         let Some(watch) = self.watches.get_mut(name) else { return };
         let mut events = watch.new_exits(observed);
         if rollout.is_active() {

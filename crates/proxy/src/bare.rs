@@ -26,7 +26,9 @@ impl Bare {
         }
         let named = named_by_connection(&head.headers);
         let kept = |name: &HeaderName| !named.contains(name);
-        for (name, value) in head.headers.iter().filter(|(name, _)| passes(name, host.is_some()) && kept(name)) {
+        for (name, value) in
+            head.headers.iter().filter(|(name, _)| passes(name, host.is_some()) && kept(name))
+        {
             if head.version != Version::HTTP_2 || name != header::COOKIE {
                 out.line(name.as_str(), value);
             }
@@ -60,9 +62,19 @@ fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
 /// Headers of one hop, and those that are written anew.
 fn passes(name: &HeaderName, has_host: bool) -> bool {
     match name.as_str() {
-        "connection" | "keep-alive" | "proxy-connection" | "proxy-authenticate" | "proxy-authorization"
-        | "upgrade" | "te" | "transfer-encoding" | "expect" | "host" | "content-length"
-        | "x-forwarded-for" | "x-forwarded-proto" => false,
+        "connection"
+        | "keep-alive"
+        | "proxy-connection"
+        | "proxy-authenticate"
+        | "proxy-authorization"
+        | "upgrade"
+        | "te"
+        | "transfer-encoding"
+        | "expect"
+        | "host"
+        | "content-length"
+        | "x-forwarded-for"
+        | "x-forwarded-proto" => false,
         "x-forwarded-host" => !has_host,
         _ => true,
     }

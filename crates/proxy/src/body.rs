@@ -135,7 +135,7 @@ enum Content {
 /// What ends with a response: the charge, the flight, the use of the connection.
 pub(crate) struct Tail {
     pub(crate) thread: Rc<Thread>,
-    pub(crate) charge: Option<Charge>,
+    pub(crate) charge: Option<Box<Charge>>,
     pub(crate) flight: Flight,
     pub(crate) link: Link,
     /// The outcome of a gRPC call stands in its trailers.
@@ -248,7 +248,7 @@ impl Upstream {
         }
     }
 
-    fn take_charge(&mut self) -> Option<Charge> {
+    fn take_charge(&mut self) -> Option<Box<Charge>> {
         let streaming = self.streaming.take().and_then(|shared| shared.borrow_mut().take());
         streaming.or_else(|| self.tail.as_mut().and_then(|tail| tail.charge.take()))
     }

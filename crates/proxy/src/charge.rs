@@ -53,10 +53,11 @@ impl Charge {
         service: &Rc<LocalService>,
         side: &Rc<Side>,
         subject: Subject,
-    ) -> Self {
+    ) -> Box<Self> {
         let block = service.block(&thread.shared, side, &subject.method, subject.path.path());
         block.count(Cell::Assigned);
-        Self {
+        // Boxed: it goes on from hand to hand.
+        Box::new(Self {
             thread: Rc::clone(thread),
             service: Rc::clone(service),
             side: Rc::clone(side),
@@ -66,7 +67,7 @@ impl Charge {
             instance: None,
             settled: false,
             failed: None,
-        }
+        })
     }
 
     pub(crate) fn tried(&mut self, instance: &Rc<Instance>) {

@@ -22,6 +22,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep_until, timeout};
+use tokio_rustls::TlsAcceptor;
 
 use crate::drain::Phase;
 use crate::exchange;
@@ -99,14 +100,22 @@ pub(crate) async fn serve(thread: Rc<Thread>, stream: TcpStream, addr: SocketAdd
     let limits = service.as_deref().map_or_else(no_service_limits, |s| s.shared.spec.edge.limits.clone());
     match service.as_deref().and_then(|s: &LocalService| s.shared.tls.clone()) {
         None => converse(thread, stream, addr, listen, limits, None).await,
-        Some(acceptor) => {
-            let Ok(Ok(stream)) = timeout(limits.header_timeout, acceptor.accept(stream)).await else {
-                return;
-            };
-            let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-            converse(thread, stream, addr, listen, limits, Some(http2)).await;
-        }
+        Some(acceptor) => Box::pin(serve_tls(thread, stream, addr, listen, limits, acceptor)).await,
     }
+}
+
+async fn serve_tls(
+    thread: Rc<Thread>,
+    stream: TcpStream,
+    addr: SocketAddr,
+    listen: SocketAddr,
+    limits: Limits,
+    acceptor: TlsAcceptor,
+) {
+    let accepting = Box::pin(timeout(limits.header_timeout, acceptor.accept(stream)));
+    let Ok(Ok(stream)) = accepting.await else { return };
+    let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    converse(thread, stream, addr, listen, limits, Some(http2)).await;
 }
 
 /// For an address that no table knows yet: its requests are refused, and quickly.
@@ -136,7 +145,7 @@ async fn converse<S>(
     let state = Arc::new(ConnectionState::new(Arc::clone(&thread.coarse_ms)));
     let (http2, prefix) = match negotiated {
         Some(http2) => (http2, Bytes::new()),
-        None => match sniff_in_time(&thread, &mut stream, limits.header_timeout).await {
+        None => match Box::pin(sniff_in_time(&thread, &mut stream, limits.header_timeout)).await {
             Some(found) => found,
             None => return,
         },
@@ -146,7 +155,12 @@ async fn converse<S>(
     let tls = negotiated.is_some();
     let client =
         Rc::new(Client { thread, listen, addr, addr_text, tls, http2, state, forwarded: RefCell::default() });
-    if http2 { serve_http2(&client, io, &limits).await } else { serve_http1(&client, io, &limits).await }
+    // Each boxed: a connection takes the room of what it speaks, not of everything it might have spoken.
+    if http2 {
+        Box::pin(serve_http2(&client, io, &limits)).await;
+    } else {
+        Box::pin(serve_http1(&client, io, &limits)).await;
+    }
 }
 
 /// `None`: nothing came in time, or the edge closes idle connections.
@@ -193,7 +207,7 @@ where
         let client = Rc::clone(client);
         async move { Ok::<_, Infallible>(exchange::serve(&client, request).await) }
     });
-    let connection = builder.serve_connection(io, service).with_upgrades();
+    let connection = pin!(builder.serve_connection(io, service).with_upgrades());
     attend(client, limits, connection, Phase::Closing, |connection| connection.graceful_shutdown()).await;
 }
 
@@ -210,7 +224,7 @@ where
         let client = Rc::clone(&service_client);
         async move { Ok::<_, Infallible>(exchange::serve(&client, request).await) }
     });
-    let connection = builder.serve_connection(io, service);
+    let connection = pin!(builder.serve_connection(io, service));
     attend(client, limits, connection, Phase::Draining, |connection| connection.graceful_shutdown()).await;
 }
 
@@ -218,13 +232,12 @@ where
 async fn attend<C: Future>(
     client: &Client,
     limits: &Limits,
-    connection: C,
+    mut connection: Pin<&mut C>,
     phase: Phase,
     wind_down: impl Fn(Pin<&mut C>),
 ) {
     let header_ms = limits.header_timeout.as_millis() as u64;
     let idle_ms = limits.idle_timeout.as_millis() as u64;
-    let mut connection = pin!(connection);
     let mut nap = pin!(sleep_until(Instant::now() + limits.header_timeout));
     let mut winding_down = false;
     loop {
@@ -243,5 +256,19 @@ async fn attend<C: Future>(
                 Watch::LookAgainInMs(ms) => nap.as_mut().reset(Instant::now() + Duration::from_millis(ms)),
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size<F: Future>(_: impl Fn(Rc<Thread>, TcpStream, SocketAddr, SocketAddr) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn sizes() {
+        assert_eq!(size(serve), 1);
     }
 }

@@ -14,8 +14,8 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use staunch_model::{FailureKind, Upstream};
-use tokio::time::sleep_until;
 
+use crate::alarm::Alarm;
 use crate::bare::Bare;
 use crate::body::{EdgeBody, Tail, UpBody, Upload, blames_the_server};
 use crate::charge::{Charge, Subject};
@@ -85,7 +85,7 @@ async fn respond(
         Outgoing::whole(head, body, repeatable)
     };
     // No await between the table and the first attempt's in-flight count: see `Thread::table`.
-    let flow = Flow::begin(client, Rc::clone(service), place.key, subject, safe, outgoing, upload)
+    let mut flow = Flow::begin(client, Rc::clone(service), place.key, subject, safe, outgoing, upload)
         .ok_or(Refusal::NoInstance)?;
     let reached = flow.run().await?;
     reached.into_response(client, on_upgrade.filter(|_| upgrade), set_cookie)
@@ -99,7 +99,7 @@ struct Flow<'a> {
     which: Which,
     /// When the present attempt began.
     started: Instant,
-    charge: Option<Charge>,
+    charge: Option<Box<Charge>>,
     outgoing: Outgoing,
     upload: Option<Rc<Upload>>,
     shieldable: bool,
@@ -116,7 +116,7 @@ struct Reached {
     flight: Flight,
     link: Link,
     headers_micros: u64,
-    charge: Option<Charge>,
+    charge: Option<Box<Charge>>,
 }
 
 /// How one attempt ended.
@@ -166,7 +166,7 @@ impl<'a> Flow<'a> {
         })
     }
 
-    async fn run(mut self) -> Result<Reached, Refusal> {
+    async fn run(&mut self) -> Result<Reached, Refusal> {
         loop {
             let now = self.client.thread.shared.clock.micros_at(self.started);
             let side = self.service.side(self.which);
@@ -338,20 +338,21 @@ impl<'a> Flow<'a> {
     async fn attempt(&mut self, instance: &Rc<Instance>, now_micros: u64) -> Attempt {
         let first = self.is_first();
         let cut = self.can_be_shielded();
-        let Self { started, outgoing, upload, charge, service, .. } = self;
-        let mut charge = charge.as_mut().filter(|_| first);
+        let Self { client, started, outgoing, upload, charge, service, .. } = self;
+        let clock = client.thread.shared.clock;
+        let mut charge = charge.as_deref_mut().filter(|_| first);
         if let Some(charge) = &mut charge {
             charge.tried(instance);
         }
         let mut patience = Patience::new(*started, upload.as_deref(), &service.shared.spec.edge);
         let mut sending = pin!(outgoing.deliver(instance, now_micros));
-        let mut nap = pin!(sleep_until(patience.first_look().into()));
+        let mut nap = Alarm::new(&client.thread, clock.micros_at(patience.first_look()));
         loop {
             tokio::select! {
                 biased;
                 sent = sending.as_mut() => return patience.classify(sent),
-                () = nap.as_mut() => match patience.look(Instant::now()) {
-                    Look::Again(at) => nap.as_mut().reset(at.into()),
+                () = &mut nap => match patience.look(Instant::now()) {
+                    Look::Again(at) => nap.reset(clock.micros_at(at)),
                     Look::Slow(again) => {
                         if let Some(charge) = &mut charge {
                             charge.fail_after(FailureKind::Timeout, patience.waited_micros());
@@ -359,7 +360,7 @@ impl<'a> Flow<'a> {
                         if cut {
                             return Attempt::TooSlow;
                         }
-                        nap.as_mut().reset(again.into());
+                        nap.reset(clock.micros_at(again));
                     }
                     Look::Over => {
                         if let Some(charge) = &mut charge {

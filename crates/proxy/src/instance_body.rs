@@ -31,6 +31,8 @@ pub(crate) struct LineBody {
     rest: Rest,
     keeps_alive: bool,
     room: usize,
+    /// Why the body cannot go on; told one turn later.
+    broken: Option<BodyError>,
 }
 
 enum Rest {
@@ -53,10 +55,22 @@ impl LineBody {
             Framing::UntilClose => Rest::UntilClose,
         };
         let keeps_alive = keeps_alive && framing != Framing::UntilClose;
-        Self { line: Some(line), rest, keeps_alive, room: LEAST_READ }
+        Self { line: Some(line), rest, keeps_alive, room: LEAST_READ, broken: None }
     }
 
+    /// An error ends the client's connection at once: what has come before it is given a turn to leave first.
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Polled {
+        if let Some(error) = self.broken.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
+        let polled = self.poll_unbroken(cx);
+        let Poll::Ready(Some(Err(error))) = polled else { return polled };
+        self.broken = Some(error);
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn poll_unbroken(&mut self, cx: &mut Context<'_>) -> Polled {
         loop {
             if let Some(frame) = self.next_frame()? {
                 return Poll::Ready(Some(Ok(frame)));

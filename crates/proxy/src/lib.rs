@@ -2,6 +2,7 @@
 //! shields, drains and counts; it never decides. Control tells it what to do over a unix socket ([`wire`],
 //! [`client`]), the keeper lends it the listening sockets over another ([`handover`]).
 
+mod alarm;
 mod answer;
 mod bare;
 mod body;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, Cache};
 
+use crate::alarm::Alarms;
 use crate::charge::Charge;
 use crate::drain::DrainState;
 use crate::instance::{Instance, InstanceKey};
@@ -21,15 +22,16 @@ use crate::table::Table;
 pub(crate) const TICK: Duration = Duration::from_millis(20);
 
 /// A charge whose body is still streaming.
-pub(crate) type StreamingCharge = Rc<RefCell<Option<Charge>>>;
+pub(crate) type StreamingCharge = Rc<RefCell<Option<Box<Charge>>>>;
 
 /// When a streaming charge counts as good, unless it has ended by then.
-type Due = (u64, Weak<RefCell<Option<Charge>>>);
+type Due = (u64, Weak<RefCell<Option<Box<Charge>>>>);
 
 pub(crate) struct Thread {
     pub(crate) shared: Arc<Shared>,
     pub(crate) index: usize,
     pub(crate) drain: DrainState,
+    pub(crate) alarms: Alarms,
     /// Milliseconds, as of the last tick or request: for bounds that need no precision.
     pub(crate) coarse_ms: Arc<AtomicU64>,
     cache: RefCell<Cache<Arc<ArcSwap<Table>>, Arc<Table>>>,
@@ -45,6 +47,7 @@ impl Thread {
         Rc::new(Self {
             index,
             drain: DrainState::default(),
+            alarms: Alarms::default(),
             coarse_ms: Arc::new(AtomicU64::new(shared.clock.micros() / 1_000)),
             cache: RefCell::new(Cache::new(Arc::clone(&shared.table))),
             local: RefCell::new(Rc::new(LocalTable::empty())),
@@ -94,6 +97,7 @@ impl Thread {
     pub(crate) fn tick(&self) {
         let now = self.shared.clock.micros();
         self.note_time(now);
+        self.alarms.ring(now);
         self.table();
         self.count_streams(now);
         for instance in self.instances.borrow().values() {

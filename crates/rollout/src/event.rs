@@ -61,6 +61,11 @@ pub enum Event {
         lapsed: SplitGeneration,
         generation: SplitGeneration,
     },
+    /// The stable revision gets another number of instances; no rollout is needed for that.
+    Scaled {
+        replicas: u32,
+        by: String,
+    },
     /// Facts for the reader; they change no phase.
     TrafficShifted {
         weight: Weight,
@@ -103,6 +108,7 @@ impl Event {
             Self::GateChanged { .. } => "gate-changed",
             Self::FindingRaised { .. } => "finding-raised",
             Self::InstanceExited { .. } => "instance-exited",
+            Self::Scaled { .. } => "scaled",
             Self::EvidenceCaptured { .. } => "evidence-captured",
         }
     }

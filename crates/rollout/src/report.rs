@@ -281,6 +281,7 @@ impl Event {
             Self::TrafficShifted { weight, .. } => format!("traffic: {weight} on the new revision"),
             Self::GateChanged { gate, because, .. } => format!("gate {gate}: {because}"),
             Self::FindingRaised { finding } => finding.sentence(),
+            Self::Scaled { replicas, by } => format!("scaled to {replicas} instances by {by}"),
             Self::InstanceExited { instance, exit } => format!("{instance} ended: {}", exit.status),
             Self::EvidenceCaptured { .. } => return None,
         })
@@ -288,7 +289,11 @@ impl Event {
 }
 
 fn passed_line(step: usize, by: Option<&str>, gates: &[GateReading]) -> String {
-    let because = gates.iter().map(|gate| format!("{}: {}", gate.gate, gate.verdict.because)).collect::<Vec<_>>().join("; ");
+    let because = gates
+        .iter()
+        .map(|gate| format!("{}: {}", gate.gate, gate.verdict.because))
+        .collect::<Vec<_>>()
+        .join("; ");
     match by {
         Some(by) => format!("step {} passed by {by}", step + 1),
         None if because.is_empty() => format!("step {} passed", step + 1),

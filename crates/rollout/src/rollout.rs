@@ -104,6 +104,7 @@ impl Rollout {
             | Event::GateChanged { .. }
             | Event::FindingRaised { .. }
             | Event::InstanceExited { .. }
+            | Event::Scaled { .. }
             | Event::EvidenceCaptured { .. } => Some(self.phase.clone()),
         };
         next.ok_or_else(illegal)
@@ -211,6 +212,7 @@ impl Rollout {
             | Event::GateChanged { .. }
             | Event::FindingRaised { .. }
             | Event::InstanceExited { .. }
+            | Event::Scaled { .. }
             | Event::EvidenceCaptured { .. } => {}
         }
     }

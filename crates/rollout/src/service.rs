@@ -64,6 +64,9 @@ impl Service {
         if let Event::Admitted { spec, by, .. } = event {
             return self.admit(spec, by, at);
         }
+        if let Event::Scaled { replicas, .. } = event {
+            return self.scale(*replicas);
+        }
         let orphan = IllegalEvent { event: event.kind(), phase: "no rollout" };
         let rollout = self.rollout.as_mut().ok_or(orphan)?;
         rollout.apply(at, event)?;
@@ -87,6 +90,14 @@ impl Service {
             self.revisions_seen += 1;
         }
         self.rollout = Some(Rollout::admit(spec.clone(), self.wish.generation, by.to_owned(), at));
+        Ok(())
+    }
+
+    fn scale(&mut self, replicas: u32) -> Result<(), IllegalEvent> {
+        if let Some(active) = self.active() {
+            return Err(IllegalEvent { event: "scaled", phase: active.phase.name() });
+        }
+        self.replicas = replicas.max(1);
         Ok(())
     }
 

@@ -66,7 +66,9 @@ fn answer_deployed(deployed: Deployed) -> Response {
             headers.extend(place.map(|place| (header::LOCATION, place)));
             StatusCode::ACCEPTED
         }
-        Deployed::Unchanged { .. } | Deployed::AlreadyRunning { .. } => StatusCode::OK,
+        Deployed::Unchanged { .. } | Deployed::Scaled { .. } | Deployed::AlreadyRunning { .. } => {
+            StatusCode::OK
+        }
     };
     (status, headers, Json(deployed)).into_response()
 }

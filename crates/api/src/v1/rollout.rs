@@ -202,6 +202,11 @@ pub enum Deployed {
     Unchanged {
         revision: String,
     },
+    /// The content is what runs; only the number of instances changes.
+    Scaled {
+        revision: String,
+        replicas: u32,
+    },
     /// A rollout to this very content is under way.
     AlreadyRunning {
         rollout: u64,
@@ -214,6 +219,7 @@ impl From<staunch_control::Deployed> for Deployed {
         match deployed {
             staunch_control::Deployed::Started { rollout, from, to } => Self::Started { rollout, from, to },
             staunch_control::Deployed::Unchanged { revision } => Self::Unchanged { revision },
+            staunch_control::Deployed::Scaled { revision, replicas } => Self::Scaled { revision, replicas },
             staunch_control::Deployed::AlreadyRunning { rollout, to } => Self::AlreadyRunning { rollout, to },
         }
     }

@@ -29,6 +29,13 @@ pub(crate) async fn deploy(term: &Term, remote: &Remote, args: &DeployArgs) -> O
             );
             return Ok(Exit::Ok);
         }
+        Deployed::Scaled { revision, replicas } => {
+            let text =
+                format!("{}: {revision} gets {replicas} instances; nothing else changes", service.name);
+            let json = serde_json::json!({ "service": service.name, "exit": 0, "outcome": "scaled", "replicas": replicas });
+            term.say_result(&text, &json);
+            return Ok(Exit::Ok);
+        }
         Deployed::AlreadyRunning { rollout, to } => {
             term.say(&format!("rollout {rollout} to {to} is under way already: following it"));
             (rollout, 0)

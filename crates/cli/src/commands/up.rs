@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use staunch_api::{Admin, ServeOptions};
 use staunch_config::Project;
-use staunch_control::{Control, Deployed, Handle, Parts, Refused, SpecSource};
+use staunch_control::{Control, Handle, Parts, Refused, SpecSource};
 use staunch_local::{LocalOptions, LocalPlatform};
 use staunch_model::ServiceName;
 use staunch_rollout::Event;
@@ -173,7 +173,7 @@ async fn bring_up(term: Term, handle: Handle) {
     for name in empty {
         let Ok(service) = ServiceName::try_from(name.clone()) else { continue };
         match handle.deploy(&service, "up", None, false).await {
-            Ok(Deployed::Started { .. } | Deployed::Unchanged { .. } | Deployed::AlreadyRunning { .. }) => {}
+            Ok(_) => {}
             Err(refused) => term.complain(&format!("{} {name}: {refused}", term.paint(Tone::Bad, "✕"))),
         }
     }

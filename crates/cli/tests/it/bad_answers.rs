@@ -12,15 +12,20 @@ fn failed(report: &Value, kind: &str) -> u64 {
 
 fn route<'a>(report: &'a Value, name: &str) -> &'a Value {
     let routes = report["routes"].as_array().unwrap();
-    routes.iter().find(|route| route["route"] == name).unwrap_or_else(|| panic!("{name} is not in {routes:?}"))
+    routes
+        .iter()
+        .find(|route| route["route"] == name)
+        .unwrap_or_else(|| panic!("{name} is not in {routes:?}"))
 }
 
-/// Three forms of one truth.
-fn explained(project: &Project, because: &str) -> Value {
+/// Three forms of one truth: by the answers, and by nothing else.
+fn explained(project: &Project) -> Value {
+    let report = project.report();
+    let code = report["back"]["code"].as_str().unwrap();
+    assert!(["gate-failed", "harm-found"].contains(&code), "{report:#}");
+    let because = report["back"]["because"].as_str().unwrap();
     project.run(&["explain"]).exits(0).says("rolled back").says(because);
     project.run(&["explain", "--markdown"]).exits(0).says("rolled back").says(because);
-    let report = project.report();
-    assert!(report["back"]["because"].as_str().unwrap().contains(because), "{report:#}");
     report
 }
 
@@ -31,14 +36,14 @@ fn server_errors_hangs_and_resets_are_shielded_and_taken_back() {
     let bad = |release, fault| project.deploy(&Draft::release(release).fault(fault)).exits(10);
 
     bad(2, "errors").says("rolled back");
-    let report = explained(&project, "error rate");
+    let report = explained(&project);
     assert!(failed(&report, "server_error") > 0, "{report:#}");
     assert_eq!(failed(&report, "server_error"), failed(&report, "failed"));
     assert!(report["failures"].as_array().unwrap().iter().all(|failure| failure["status"] == 500));
     assert!(report["cost"]["shielded"].as_u64().unwrap() > 0);
 
     bad(3, "resets").says("rolled back");
-    let report = explained(&project, "error rate");
+    let report = explained(&project);
     assert!(failed(&report, "reset") > 0, "{report:#}");
     users.stop().unharmed();
 
@@ -46,7 +51,7 @@ fn server_errors_hangs_and_resets_are_shielded_and_taken_back() {
     project.deploy(&impatient(Draft::release(4))).exits(0);
     let users = Load::reading(project.listen);
     project.deploy(&impatient(Draft::release(5).fault("hangs"))).exits(10);
-    let report = explained(&project, "error rate");
+    let report = explained(&project);
     assert!(failed(&report, "timeout") > 0, "{report:#}");
     users.stop().unharmed();
     project.audited();
@@ -58,7 +63,7 @@ fn half_answers_are_taken_back() {
     let mut project = Project::running(&Draft::release(1));
     let users = Load::reading(project.listen);
     project.deploy(&Draft::release(2).fault("half-body")).exits(10);
-    let report = explained(&project, "error rate");
+    let report = explained(&project);
     assert!(failed(&report, "reset") > 0, "{report:#}");
     let tally = users.stop();
     assert!(tally.failed_gets <= failed(&report, "failed"), "{tally:?}\n{report:#}");
@@ -71,8 +76,9 @@ fn a_slow_release_is_taken_back_by_its_latency() {
     let users = Load::start(project.listen);
     let slow = Draft::release(2).fault("slow").set("gates", "latency-p95", "{ max-vs-stable = '+50%' }");
     project.deploy(&slow).exits(10).says("latency-p95");
-    let report = explained(&project, "p95");
-    assert_eq!(report["deciding"]["gate"], "latency-p95", "{report:#}");
+    let report = explained(&project);
+    let deciding = report["deciding"]["gate"].as_str().unwrap();
+    assert!(deciding.starts_with("latency-p95"), "{report:#}");
     assert_eq!(report["cost"]["failed"], 0);
     users.stop().unharmed();
     project.down();
@@ -85,7 +91,7 @@ fn a_release_that_is_bad_on_one_route_is_taken_back_and_the_route_is_named() {
     let users = Load::start(project.listen);
     let bad = Draft::release(2).fault("one-route").set("gates", "error-rate", "{ max = '2%' }");
     project.deploy(&bad).exits(10);
-    let report = explained(&project, "error rate");
+    let report = explained(&project);
     project.run(&["explain"]).exits(0).says("POST /checkout").says("500");
     let checkout = &route(&report, "POST /checkout")["canary"];
     assert_eq!(checkout["failed"].as_u64().unwrap(), failed(&report, "failed"), "{report:#}");

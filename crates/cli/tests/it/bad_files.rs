@@ -15,7 +15,8 @@ fn a_malformed_file_is_refused_with_its_place() {
 
 #[test]
 fn an_unknown_key_is_named_with_its_place_and_the_one_that_was_meant() {
-    let project = Project::new(&Draft::release(1).set("canary", "stepz", "[5]").set("canary", "hald", "'1s'"));
+    let project =
+        Project::new(&Draft::release(1).set("canary", "stepz", "[5]").set("canary", "hald", "'1s'"));
     let said = project.run(&["validate"]).exits(3);
     said.says("stepz").says("`steps`").says("hald").says("`hold`").says("staunch.toml:");
     let found = project.run(&["validate", "--output", "json"]).exits(3).json();

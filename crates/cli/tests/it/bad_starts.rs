@@ -11,14 +11,15 @@ fn what_cannot_be_started_never_gets_a_request() {
     let mut project = Project::running(&Draft::release(1));
     let users = Load::start(project.listen);
 
-    let missing = project.deploy(&Draft::release(2).run("./no-such-program")).says("./no-such-program is not there");
+    let missing =
+        project.deploy(&Draft::release(2).run("./no-such-program")).says("./no-such-program is not there");
     assert_ne!(missing.exit, 0);
 
     project.deploy(&Draft::release(2).run("no-such-program")).exits(10).says("no-such-program");
     assert_eq!(code(&project), "cannot-start");
 
     std::fs::write(project.app().join("notes.txt"), "not a program").unwrap();
-    project.deploy(&Draft::release(3).run("./notes.txt")).exits(10).says("ermission denied");
+    project.deploy(&Draft::release(3).run("./notes.txt")).exits(10).says("not executable");
     assert_eq!(code(&project), "cannot-start");
 
     let exits = Draft::release(4).fault("exits-at-once").set("triggers", "crash-exits", "2");
@@ -58,7 +59,8 @@ fn ready_and_then_crashing_is_a_crash_loop() {
 
 #[test]
 fn a_process_that_ignores_sigterm_is_killed_after_its_grace() {
-    let deaf = Draft::release(1).fault("deaf").set("stop", "grace", "'300ms'").set("stop", "drain", "'300ms'");
+    let deaf =
+        Draft::release(1).fault("deaf").set("stop", "grace", "'300ms'").set("stop", "drain", "'300ms'");
     let mut project = Project::running(&deaf);
     let old = project.instances(true);
     let users = Load::start(project.listen);

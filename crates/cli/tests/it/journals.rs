@@ -10,8 +10,12 @@ const FORGED: &str = "the reason that was forge";
 /// Changes one word of the history, as somebody with an editor would.
 fn forge(project: &Project) -> Vec<u8> {
     let mut bytes = std::fs::read(project.journal()).unwrap();
-    let places: Vec<usize> =
-        bytes.windows(REASON.len()).enumerate().filter(|(_, w)| *w == REASON.as_bytes()).map(|(at, _)| at).collect();
+    let places: Vec<usize> = bytes
+        .windows(REASON.len())
+        .enumerate()
+        .filter(|(_, w)| *w == REASON.as_bytes())
+        .map(|(at, _)| at)
+        .collect();
     assert!(!places.is_empty(), "the reason is not in the journal");
     for at in places {
         bytes[at..at + FORGED.len()].copy_from_slice(FORGED.as_bytes());
@@ -90,7 +94,9 @@ fn a_full_disk_takes_the_canary_back_and_loses_nothing() {
 
     disk.fill();
     project.run(&["abort"]);
-    crate::rig::until("no canary any more", || (project.service()["canary_weight_ratio"] == 0.0).then_some(()));
+    crate::rig::until("no canary any more", || {
+        (project.service()["canary_weight_ratio"] == 0.0).then_some(())
+    });
     users.passes(100);
 
     disk.relieve();

@@ -15,7 +15,10 @@ fn release(number: u32) -> Draft {
 }
 
 /// One rollout per phase; `kill` strikes in it, and each must end: promoted, or back.
-fn struck_in_each_phase(load: fn(std::net::SocketAddr) -> Load, kill: impl Fn(&mut Project)) -> (Project, Load) {
+fn struck_in_each_phase(
+    load: fn(std::net::SocketAddr) -> Load,
+    kill: impl Fn(&mut Project),
+) -> (Project, Load) {
     let mut project = Project::running(&release(1));
     let users = load(project.listen);
     for (number, phase) in (2..).zip(PHASES) {
@@ -33,6 +36,10 @@ fn struck_in_each_phase(load: fn(std::net::SocketAddr) -> Load, kill: impl Fn(&m
     }
     users.passes(100);
     (project, users)
+}
+
+fn an_instance(project: &Project, stable: bool) -> u32 {
+    until("an instance", || project.instances(stable).first().copied())
 }
 
 #[test]
@@ -72,7 +79,7 @@ fn edge_killed_in_each_phase() {
 #[test]
 fn a_stable_instance_killed_in_each_phase() {
     let (mut project, users) = struck_in_each_phase(Load::reading, |project| {
-        processes::kill(project.instances(true)[0]);
+        processes::kill(an_instance(project, true));
     });
     users.stop().readers_unharmed();
     project.down();
@@ -81,7 +88,7 @@ fn a_stable_instance_killed_in_each_phase() {
 #[test]
 fn a_canary_instance_killed_in_each_phase() {
     let (mut project, users) = struck_in_each_phase(Load::reading, |project| {
-        processes::kill(project.instances(false)[0]);
+        processes::kill(an_instance(project, false));
     });
     users.stop().readers_unharmed();
     project.down();
@@ -98,7 +105,8 @@ fn everything_killed_at_once_comes_up_again() {
     project.up();
     let phase = until("an end of the rollout", || {
         let service = project.try_service()?;
-        let waits = service["rollout"]["waiting"]["because"].as_str().is_some_and(|why| why.contains("request"));
+        let waits =
+            service["rollout"]["waiting"]["because"].as_str().is_some_and(|why| why.contains("request"));
         let active = service["rollout"]["active"] == true;
         (!active || waits).then(|| service["rollout"]["phase"].clone())
     });

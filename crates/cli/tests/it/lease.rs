@@ -39,7 +39,7 @@ fn a_stopped_control_plane_has_no_canary_and_goes_on_when_it_wakes() {
 
     processes::send(project.control(), Signal::CONT);
     until("answers of the canary", || releases_seen(&project).contains(&"v2".to_owned()).then_some(()));
-    project.run(&["explain"]).exits(0).says("lapsed");
+    project.run(&["explain"]).exits(0).says("control was silent");
     project.run(&["promote"]).exits(0);
     deploy.wait().exits(0);
     users.stop().unharmed();

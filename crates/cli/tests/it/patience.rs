@@ -35,9 +35,8 @@ fn traffic_that_stops_in_the_middle_is_waited_for() {
     let mut project = Project::running(&Draft::release(1));
     let users = Load::start(project.listen);
     // So strict that the few requests until the users leave cannot be enough.
-    let strict = Draft::release(2)
-        .set("gates", "error-rate", "{ max = '0.5%' }")
-        .set("canary", "steps", "[50, 100]");
+    let strict =
+        Draft::release(2).set("gates", "error-rate", "{ max = '0.5%' }").set("canary", "steps", "[50, 100]");
     project.write(&strict);
     project.run(&["deploy", "--until", "step:1", "--timeout", "60s"]).exits(0);
     users.stop().unharmed();
@@ -51,9 +50,7 @@ fn traffic_that_stops_in_the_middle_is_waited_for() {
 
 #[test]
 fn a_canary_is_not_blamed_for_what_stable_does_too() {
-    let bad = |release| {
-        Draft::release(release).fault("some-errors").set("triggers", "catastrophic", "'80%'")
-    };
+    let bad = |release| Draft::release(release).fault("some-errors").set("triggers", "catastrophic", "'80%'");
     let mut project = Project::running(&bad(1));
     let users = Load::start(project.listen);
     // Compared with stable it is no worse.

@@ -88,6 +88,7 @@ impl Report {
             lines.extend(canary);
             lines.extend(stable);
         }
+        lines.extend(self.exits.iter().filter_map(ended));
         if let Some(judgement) = self.judgement.as_ref().filter(|_| self.decided_by_evidence()) {
             let sure = 100.0 * (1.0 - (-judgement.harm_limit).exp());
             let e = grouped(judgement.log_e_harm.exp());
@@ -148,6 +149,16 @@ impl Report {
     fn timeline_lines(&self) -> Vec<String> {
         self.timeline.iter().map(|row| format!("{} {}", stamp(row.at), row.what)).collect()
     }
+}
+
+/// A process that ended is the truest cause there is.
+fn ended(exit: &ExitCapture) -> Option<String> {
+    let last = exit.exits.last()?;
+    let times = if exit.exits.len() == 1 { "once".to_owned() } else { format!("{} times", exit.exits.len()) };
+    Some(format!(
+        "{} ended {times}, the last with {} after {} ms",
+        exit.instance, last.status, last.uptime_ms
+    ))
 }
 
 fn stamp(at: Timestamp) -> String {

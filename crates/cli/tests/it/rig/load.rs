@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::users::Tally;
 use super::until;
+use super::users::Tally;
 use super::wire::{Answer, Lost, Wire};
 
 const USERS: u32 = 12;

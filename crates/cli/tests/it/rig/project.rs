@@ -126,7 +126,9 @@ impl Project {
 
     /// Waits until a rollout is in this phase.
     pub(crate) fn until_phase(&self, phase: &str) -> Value {
-        until(&format!("the phase {phase}"), || self.try_service().filter(|service| service["rollout"]["phase"] == phase))
+        until(&format!("the phase {phase}"), || {
+            self.try_service().filter(|service| service["rollout"]["phase"] == phase)
+        })
     }
 
     pub(crate) fn until_canary_has_traffic(&self) {
@@ -153,7 +155,12 @@ impl Project {
         self.house()["keeper"]["pid"].as_u64().unwrap() as u32
     }
     pub(crate) fn edge(&self) -> u32 {
-        self.house()["edges"][0]["process"]["pid"].as_u64().unwrap() as u32
+        until("an edge that listens", || {
+            let house = self.house();
+            let edges = house["edges"].as_array()?;
+            let edge = edges.iter().find(|edge| edge["listening"] == true && edge["draining"] == false)?;
+            edge["process"]["pid"].as_u64().map(|pid| pid as u32)
+        })
     }
 
     /// The keeper's own notes.

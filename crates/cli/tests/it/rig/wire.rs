@@ -51,7 +51,8 @@ impl Wire {
 
     /// Becomes a tunnel, as a WebSocket does.
     pub(crate) fn upgrade(mut self, path: &str) -> io::Result<TcpStream> {
-        let request = format!("GET {path} HTTP/1.1\r\nhost: shop\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n");
+        let request =
+            format!("GET {path} HTTP/1.1\r\nhost: shop\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n");
         self.stream.write_all(request.as_bytes())?;
         let head = self.head()?;
         if !head.starts_with("HTTP/1.1 101") {
@@ -65,7 +66,9 @@ impl Wire {
         let status = head.get(9..12).and_then(|status| status.parse().ok());
         let status = status.ok_or_else(|| io::Error::other(head.clone()))?;
         let field = |name: &str| {
-            head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':').map(|value| value.trim().to_owned()))
+            head.lines().find_map(|line| {
+                line.strip_prefix(name)?.strip_prefix(':').map(|value| value.trim().to_owned())
+            })
         };
         let chunked = field("transfer-encoding").is_some_and(|coding| coding.contains("chunked"));
         let length = field("content-length").and_then(|length| length.parse().ok());
