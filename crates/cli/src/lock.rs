@@ -3,12 +3,14 @@
 use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 
-use crate::commands::up::LOCK_PATIENCE;
 use crate::exit::{Exit, Failure};
+
+/// How long a resumed control waits for the lock of the one it follows.
+const LOCK_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Held until dropped, or until the process ends however it ends.
 pub(crate) struct Lock {
@@ -25,7 +27,7 @@ impl Lock {
             if !patient || Instant::now() >= deadline {
                 return Err(refused(&mut file, data));
             }
-            std::thread::sleep(std::time::Duration::from_millis(20));
+            std::thread::sleep(Duration::from_millis(20));
         }
         file.set_len(0)?;
         file.rewind()?;

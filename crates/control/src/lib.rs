@@ -7,6 +7,7 @@ mod capture;
 mod clock;
 mod handle;
 mod live;
+mod obey;
 mod order;
 mod plan;
 mod run;

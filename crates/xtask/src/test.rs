@@ -16,5 +16,7 @@ pub(crate) fn run() -> Result<(), String> {
     cargo(&["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
     cargo(&["build", "--release", "--workspace"])?;
     cargo(&["nextest", "run", "--release", "--workspace", "--no-fail-fast"])?;
-    cargo(&["test", "--release", "--workspace", "--doc", "--quiet"])
+    cargo(&["test", "--release", "--workspace", "--doc", "--quiet"])?;
+    // The book's real application, with the released binary.
+    shell::run("examples/real-app/run.sh", &[])
 }

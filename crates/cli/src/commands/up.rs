@@ -4,7 +4,6 @@ use std::io::Read as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use staunch_api::{Admin, ServeOptions};
 use staunch_config::Project;
@@ -264,6 +263,3 @@ fn replace_self(binary: &Path, place: &Place, lock: Lock) -> Failure {
     Failure::new(Exit::Internal, format!("cannot execute {}: {error}", binary.display()))
         .help("keeper, edge and services go on; `staunch up` attaches to them")
 }
-
-/// How long a resumed control waits for the lock of the one it follows.
-pub(crate) const LOCK_PATIENCE: Duration = Duration::from_secs(3);

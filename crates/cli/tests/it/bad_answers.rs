@@ -45,12 +45,9 @@ fn server_errors_hangs_and_resets_are_shielded_and_taken_back() {
     bad(3, "resets").says("rolled back");
     let report = explained(&project);
     assert!(failed(&report, "reset") > 0, "{report:#}");
-    users.stop().unharmed();
 
-    let impatient = |draft: Draft| draft.set("edge", "shield-after", "'300ms'");
-    project.deploy(&impatient(Draft::release(4))).exits(0);
-    let users = Load::reading(project.listen);
-    project.deploy(&impatient(Draft::release(5).fault("hangs"))).exits(10);
+    let hangs = Draft::release(4).fault("hangs").set("edge", "shield-after", "'300ms'");
+    project.deploy(&hangs).exits(10);
     let report = explained(&project);
     assert!(failed(&report, "timeout") > 0, "{report:#}");
     users.stop().unharmed();

@@ -27,7 +27,7 @@ fn what_cannot_be_started_never_gets_a_request() {
     project.run(&["explain"]).exits(0).says("no such file").says("exit status 7");
 
     let never = Draft::release(5).fault("never-ready").set("canary", "prepare-deadline", "'2s'");
-    project.deploy(&never).exits(10).says("503");
+    project.deploy(&never.set("health", "start-timeout", "'2s'")).exits(10).says("503");
     assert_eq!(code(&project), "never-ready");
 
     assert_eq!(project.report()["cost"]["canary_requests"], 0);

@@ -1,0 +1,236 @@
+//! Carrying out what people ask: admit a rollout, say something to it, go back.
+
+use std::time::Duration;
+
+use staunch_model::{
+    Actor, Revision, RevisionDigest, RolloutId, RolloutKind, RolloutSpec, ServiceName, ServiceSpec,
+};
+use staunch_rollout::{Event, Phase, Rollout, Service};
+
+use crate::handle::{Deployed, Refused};
+use crate::order::{Admission, Instruction, Order};
+use crate::run::Loop;
+use crate::turn::Watch;
+
+impl Loop {
+    pub(crate) fn obey(&mut self, order: Order) {
+        match order {
+            Order::Admit(admission, reply) => drop(reply.send(self.admit(*admission))),
+            Order::Command(instruction, reply) => drop(reply.send(self.command(&instruction))),
+            Order::Tell { service, reply } => {
+                let known = self.book.services.get(&service).cloned();
+                drop(reply.send(known.ok_or_else(|| Refused::UnknownService(service.to_string()))));
+            }
+            Order::Rollback { service, to, by, reason, reply } => {
+                drop(reply.send(self.rollback(&service, to.as_deref(), &by, &reason)));
+            }
+        }
+    }
+
+    fn admit(&mut self, admission: Admission) -> Result<Deployed, Refused> {
+        let Admission { spec, mut revision, by, reason } = admission;
+        let service = self.book.service(&spec.name).clone();
+        if let Some(active) = service.active() {
+            return already(&service.name, active, &revision.digest);
+        }
+        if service.stable.as_ref().is_some_and(|stable| stable.digest == revision.digest) {
+            let label = service.stable.map(|stable| stable.label).unwrap_or_default();
+            return self.keep(&spec, label, service.replicas, by);
+        }
+        revision.label = spec.version.clone().unwrap_or_else(|| service.label_for(&revision.digest));
+        self.platform.declare(&spec).map_err(|error| Refused::Platform(error.to_string()))?;
+        let id = self.book.next_rollout().map_err(|error| Refused::Journal(error.to_string()))?;
+        let from = service.stable.clone();
+        let kind = if from.is_some() { RolloutKind::Canary } else { RolloutKind::First };
+        let rollout = RolloutSpec { kind, ..rollout_spec(&spec, id, from, revision) };
+        self.begin(&spec, rollout, by, reason)
+    }
+
+    /// The content runs already; at most the number of instances is new.
+    fn keep(
+        &mut self,
+        spec: &ServiceSpec,
+        revision: String,
+        now: u32,
+        by: String,
+    ) -> Result<Deployed, Refused> {
+        if spec.replicas == now {
+            return Ok(Deployed::Unchanged { revision });
+        }
+        let replicas = spec.replicas;
+        self.record(&spec.name, &Actor::Person(by.clone()), &[Event::Scaled { replicas, by }])?;
+        if let Some(watch) = self.watches.get_mut(&spec.name) {
+            watch.restless = true;
+        }
+        Ok(Deployed::Scaled { revision, replicas })
+    }
+
+    fn begin(
+        &mut self,
+        spec: &ServiceSpec,
+        mut rollout: RolloutSpec,
+        by: String,
+        reason: Option<String>,
+    ) -> Result<Deployed, Refused> {
+        if rollout.kind != RolloutKind::Canary {
+            rollout.canary.steps = vec![];
+            rollout.canary.bake = Duration::ZERO;
+            rollout.gates = vec![];
+        }
+        let started = Deployed::Started {
+            rollout: rollout.id.0,
+            from: rollout.from.as_ref().map(|from| from.label.clone()),
+            to: rollout.to.label.clone(),
+        };
+        let actor = Actor::Person(by.clone());
+        let watch = Watch::for_rollout(spec.clone(), &rollout, self.clock.now());
+        let event = Event::Admitted { spec: Box::new(rollout), by, reason };
+        self.record(&spec.name, &actor, &[event])?;
+        let old = self.watches.remove(&spec.name);
+        self.watches.insert(spec.name.clone(), watch.after(old));
+        Ok(started)
+    }
+
+    fn command(&mut self, instruction: &Instruction) -> Result<u64, Refused> {
+        let name = &instruction.service;
+        let unknown = || Refused::UnknownService(name.to_string());
+        let service = self.book.services.get(name).ok_or_else(unknown)?;
+        let conflict = |message: String, allowed: Vec<String>| Refused::Conflict {
+            service: name.to_string(),
+            message,
+            allowed,
+        };
+        let rollout = service
+            .rollout
+            .as_ref()
+            .ok_or_else(|| conflict("there is no rollout; `staunch deploy` starts one".to_owned(), vec![]))?;
+        expected(rollout, instruction).map_err(|message| conflict(message, vec![]))?;
+        let events =
+            staunch_rollout::command(rollout, instruction.command, &instruction.by, &instruction.reason)
+                .map_err(|refusal| conflict(refusal.to_string(), refusal.allowed.clone()))?;
+        let id = rollout.spec.id.0;
+        self.enact(name, &Actor::Person(instruction.by.clone()), &events)?;
+        Ok(id)
+    }
+
+    fn rollback(
+        &mut self,
+        name: &ServiceName,
+        to: Option<&str>,
+        by: &str,
+        reason: &str,
+    ) -> Result<Deployed, Refused> {
+        let unknown = || Refused::UnknownService(name.to_string());
+        let service = self.book.services.get(name).ok_or_else(unknown)?.clone();
+        if let Some(active) = service.active() {
+            return self.rollback_running(name, active.clone(), to, by, reason);
+        }
+        let target = goal(&service, to)?;
+        let spec = self.watches.get(name).map(|watch| watch.spec.clone()).ok_or_else(unknown)?;
+        let id = self.book.next_rollout().map_err(|error| Refused::Journal(error.to_string()))?;
+        let rollout = rollout_spec(&spec, id, service.stable.clone(), target);
+        let rollout = RolloutSpec { kind: RolloutKind::Rollback, ..rollout };
+        let reason = Some(reason.to_owned()).filter(|reason| !reason.is_empty());
+        self.begin(&spec, rollout, by.to_owned(), reason)
+    }
+
+    /// While a rollout runs, going back means ending it; another goal has to wait for that.
+    fn rollback_running(
+        &mut self,
+        name: &ServiceName,
+        active: Rollout,
+        to: Option<&str>,
+        by: &str,
+        reason: &str,
+    ) -> Result<Deployed, Refused> {
+        let from = active.spec.from.as_ref().map(|from| from.label.clone());
+        if to.is_some() && to != from.as_deref() {
+            return Err(Refused::Conflict {
+                service: name.to_string(),
+                message: format!(
+                    "rollout {} runs; abort it first, then roll back to another revision",
+                    active.spec.id
+                ),
+                allowed: vec!["abort".to_owned()],
+            });
+        }
+        let events = staunch_rollout::command(&active, staunch_rollout::Command::Abort, by, reason).map_err(
+            |refusal| Refused::Conflict {
+                service: name.to_string(),
+                message: refusal.to_string(),
+                allowed: refusal.allowed.clone(),
+            },
+        )?;
+        self.enact(name, &Actor::Person(by.to_owned()), &events)?;
+        let to = from.unwrap_or_else(|| "nothing".to_owned());
+        Ok(Deployed::Started { rollout: active.spec.id.0, from: Some(active.spec.to.label), to })
+    }
+}
+
+fn already(name: &ServiceName, active: &Rollout, digest: &RevisionDigest) -> Result<Deployed, Refused> {
+    if &active.spec.to.digest == digest {
+        return Ok(Deployed::AlreadyRunning { rollout: active.spec.id.0, to: active.spec.to.label.clone() });
+    }
+    Err(Refused::Conflict {
+        service: name.to_string(),
+        message: format!(
+            "rollout {} to {} is {}; wait for it, abort it, or deploy with --replace",
+            active.spec.id,
+            active.spec.to.label,
+            active.phase.name()
+        ),
+        allowed: staunch_rollout::allowed(active).iter().map(|c| c.name().to_owned()).collect(),
+    })
+}
+
+fn expected(rollout: &Rollout, instruction: &Instruction) -> Result<(), String> {
+    let expect = &instruction.expect;
+    if expect.rollout.is_some_and(|id| id != rollout.spec.id.0) {
+        return Err(format!("the present rollout is {}, not the one you looked at", rollout.spec.id));
+    }
+    let at_step = |step| matches!(rollout.phase, Phase::Progressing { step: now, .. } if now == step);
+    if expect.step.is_some_and(|step| !at_step(step)) {
+        return Err("the rollout has moved on since you looked".to_owned());
+    }
+    Ok(())
+}
+
+fn goal(service: &Service, to: Option<&str>) -> Result<Revision, Refused> {
+    let stable = service.stable.as_ref().map(|stable| stable.digest.clone());
+    let found = match to {
+        Some(name) => service.find(name).cloned(),
+        None => service.previous.last().cloned(),
+    };
+    let known = || {
+        let labels: Vec<_> = service.previous.iter().map(|revision| revision.label.clone()).collect();
+        if labels.is_empty() { "none before the present one".to_owned() } else { labels.join(", ") }
+    };
+    let found = found.ok_or_else(|| Refused::UnknownRevision {
+        service: service.name.to_string(),
+        name: to.unwrap_or("before").to_owned(),
+        known: known(),
+    })?;
+    if Some(&found.digest) == stable.as_ref() {
+        return Err(Refused::Conflict {
+            service: service.name.to_string(),
+            message: format!("{} is what runs", found.label),
+            allowed: vec![],
+        });
+    }
+    Ok(found)
+}
+
+fn rollout_spec(spec: &ServiceSpec, id: RolloutId, from: Option<Revision>, to: Revision) -> RolloutSpec {
+    RolloutSpec {
+        id,
+        service: spec.name.clone(),
+        kind: RolloutKind::Canary,
+        from,
+        to,
+        replicas: spec.replicas,
+        canary: spec.canary.clone(),
+        gates: spec.gates.clone(),
+        triggers: spec.triggers.clone(),
+        evidence: spec.evidence.clone(),
+    }
+}
