@@ -3,7 +3,7 @@
 
 source "$root/bench/lib/peers.sh"
 
-rounds=${quick:+1}; rounds=${rounds:-5}
+rounds=${quick:+1}; rounds=${BENCH_ROUNDS:-${rounds:-5}}
 seconds=${quick:+2}; seconds=${seconds:-6}
 connections=64
 others=1-$(($(nproc) - 1))

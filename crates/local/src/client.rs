@@ -38,12 +38,23 @@ impl KeeperClient {
     /// # Errors
     /// See [`KeeperError`].
     pub fn ask(&mut self, request: &Request) -> Result<Response, KeeperError> {
+        let used = self.stream.is_some();
+        let mut answer = self.try_once(request);
+        // A connection that outlived its keeper says nothing about the present one; a question may be asked again.
+        let question = matches!(request, Request::Hello | Request::List | Request::ListSince { .. });
+        if answer.is_err() && used && question {
+            answer = self.try_once(request);
+        }
+        let answer = answer?;
+        if let Response::Refused { error } = answer { Err(KeeperError::Refused(error)) } else { Ok(answer) }
+    }
+
+    fn try_once(&mut self, request: &Request) -> io::Result<Response> {
         let answer = self.exchange(request);
         if answer.is_err() {
             self.stream = None;
         }
-        let answer = answer?;
-        if let Response::Refused { error } = answer { Err(KeeperError::Refused(error)) } else { Ok(answer) }
+        answer
     }
 
     fn exchange(&mut self, request: &Request) -> io::Result<Response> {

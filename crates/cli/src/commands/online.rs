@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use staunch_api::v1::{Deployed, Rollout, Service};
+use staunch_model::human_duration;
 
 use crate::args::{
     DeployArgs, ExplainArgs, HistoryArgs, LogsArgs, Output, PromoteArgs, RollbackArgs, UpgradeArgs, VerbArgs,
@@ -161,7 +162,8 @@ fn show_rollout(term: &Term, service: &Service, rollout: &Rollout) {
     }
     if let Some(waiting) = rollout.waiting.as_ref().filter(|_| rollout.active) {
         term.result(&format!("    waiting on {}: {}", waiting.on, waiting.because));
-        term.result(&format!("    until {}, then {}", waiting.until.0.clock(), waiting.then));
+        let left = human_duration(waiting.until.0.since(service.at.0));
+        term.result(&format!("    for at most {left} more, then {}", waiting.then));
     }
     let gates = rollout.judgement.iter().filter(|_| rollout.active).flat_map(|judgement| &judgement.gates);
     for gate in gates {
