@@ -81,11 +81,13 @@ impl Watch {
             let saved = book.checkpoint(&checkpoint_key(&spec.name));
             let saved: Option<(RolloutId, Judge)> =
                 saved.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-            saved.filter(|(id, _)| *id == rollout.spec.id).unwrap_or_else(|| {
-                let mut judge = Judge::new(&rollout.spec, spec.edge.sticky.is_some());
+            let fresh = || (rollout.spec.id, Judge::new(&rollout.spec, spec.edge.sticky.is_some()));
+            let (id, mut judge) = saved.filter(|(id, _)| *id == rollout.spec.id).unwrap_or_else(fresh);
+            // What was saved may be older than the present split.
+            if rollout.wish.canary.is_some() {
                 judge.enter_split(rollout.wish.generation, rollout.wish.canary_weight());
-                (rollout.spec.id, judge)
-            })
+            }
+            (id, judge)
         });
         let mut watch = Self::new(spec, judge, now);
         watch.generation = service.wish.generation;

@@ -120,6 +120,7 @@ struct Reached {
 }
 
 /// How one attempt ended.
+#[expect(clippy::large_enum_variant, reason = "the large variant is the common one")]
 pub(crate) enum Attempt {
     Answered {
         response: Response<InstanceBody>,

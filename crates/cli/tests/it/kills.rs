@@ -26,7 +26,8 @@ fn struck_in_each_phase(
         project.until_phase(phase);
         kill(&mut project);
         let said = deploy.wait();
-        assert!(said.exit == 0 || said.exit == 10, "killed while {phase}: {said:?}");
+        let ended = said.exit == 0 || said.exit == 10;
+        assert!(ended, "killed while {phase}: {said:?}\n{:#}", project.service());
         let service = until("a healthy service", || {
             project.try_service().filter(|service| service["health"] == "healthy")
         });

@@ -210,6 +210,12 @@ const SERVICE_KEYS: &[Key] = &[
         "What ends a rollout at once, at any time until the bake is over.",
     ),
     key("evidence", Kind::Table(&EVIDENCE), Optional, "How sure the gates must be."),
+    key(
+        "slo",
+        Kind::Table(&SLO),
+        Optional,
+        "The objective of the service. It is checked and kept for error budgets; no gate reads it yet.",
+    ),
     key("edge", Kind::Table(&EDGE), Optional, "How the proxy treats requests to this service."),
 ];
 
@@ -472,6 +478,18 @@ pub(crate) static EVIDENCE: Table = Table {
             Default("300"),
             "… unless it has answered this many.",
         ),
+    ]],
+};
+
+pub(crate) static SLO: Table = Table {
+    groups: &[&[
+        key(
+            "target",
+            Kind::Share { least: 50.0, most: 99.9999 },
+            Required,
+            "The share of requests that shall succeed.",
+        ),
+        key("window", duration(HOUR, 366 * DAY), Required, "The rolling window over which it is counted."),
     ]],
 };
 

@@ -39,6 +39,7 @@ pub(crate) fn describe(
     let triggers = triggers(reader, section);
     let evidence = evidence(reader, section);
     let edge = edge::read(reader, section);
+    slo(reader, section);
     let spec = ServiceSpec {
         name: name?,
         listen: listen?,
@@ -118,6 +119,19 @@ fn triggers(reader: &mut Reader<'_>, service: &Section<'_>) -> TriggerSpec {
         unready_for: span(reader, &section, "unready-for"),
         memory_bytes: reader.get(&section, "memory", scalar::size),
         catastrophic: reader.value(&section, "catastrophic", scalar::share),
+    }
+}
+
+/// Read so that a wrong one is found; nothing decides by it yet, and the file's author should know.
+fn slo(reader: &mut Reader<'_>, service: &Section<'_>) {
+    let section = reader.section(service, "slo");
+    let target = reader.get(&section, "target", scalar::share);
+    let window = reader.get(&section, "window", scalar::duration);
+    if target.is_some() && window.is_some() {
+        let message = "[slo] is checked, but nothing decides by it yet";
+        let help = "gates decide: error-rate = { max = \"0.1%\" } is what a target of 99.9 % allows";
+        let span = section.span.clone();
+        reader.report(Diagnostic::warning(Code::SloUnused, message, span).help(help));
     }
 }
 

@@ -54,6 +54,10 @@ fn the_full_example_leaves_out_only_what_excludes_each_other() {
         "health.live.path",
         "health.live.tcp",
         "health.tcp",
+        // Accepted with a warning, and the example shall have none.
+        "slo",
+        "slo.target",
+        "slo.window",
     ];
     assert_eq!(missing, excluded);
 }
