@@ -4,7 +4,7 @@
 source "$root/bench/lib/peers.sh"
 
 rounds=${quick:+1}; rounds=${BENCH_ROUNDS:-${rounds:-5}}
-seconds=${quick:+2}; seconds=${seconds:-6}
+seconds=${quick:+2}; seconds=${BENCH_SECONDS:-${seconds:-6}}
 connections=64
 others=1-$(($(nproc) - 1))
 
@@ -82,10 +82,11 @@ done
 await_peace
 for proxy in staunch nginx envoy; do memory "$proxy"; done
 
+note "direct: p50 / p99 at 8 000/s" "$(of p50 direct) / $(of p99 direct) µs"
 for proxy in staunch nginx envoy; do
   note "$proxy: throughput, one core, $connections connections" "$(calc "$(of rps "$proxy")" '%.0f') requests/s"
   note "$proxy: processor time per request" "$(of cpu "$proxy") µs"
-  note "$proxy: added p50 / p99 at 8 000/s" "$(calc "$(of p50 "$proxy") - $(of p50 direct)" '%.0f') / $(added "$proxy") µs"
+  note "$proxy: added p50 / p99 at 8 000/s" "$(calc "$(of p50 "$proxy") - $(of p50 direct)" '%.0f') / $(added "$proxy") µs (p99 in each round: $(tr '\n' ' ' <"$work/p99.$proxy"))"
   note "$proxy: memory at 512 connections" "$(cat "$work/rss.$proxy") MB"
 done
 to_nginx=$(calc "$(of rps staunch) / $(of rps nginx)")

@@ -26,10 +26,12 @@ end_helper load
 seen=$report
 ctl audit export >"$dir/journal.jsonl"
 report=$("$bench" reaction --journal "$dir/journal.jsonl" --logs "$dir/arrivals")
-[ -z "${BENCH_KEEP:-}" ] || cp -r "$dir" "$BENCH_KEEP"
+[ -z "${BENCH_KEEP:-}" ] || cp -r "$dir" "$BENCH_KEEP" || true
 exact "rollbacks at 600 requests/s" "$back" "$times" "$back == $times"
 note "rollbacks: canary requests that suffice / most known at a verdict" "$(field enough "$report") / $(field known_most "$report")"
 note "rollbacks: sufficient evidence to the canary's last request, p50 / max" "$(field p50_ms "$report") / $(field max_ms "$report") ms"
 speed "rollbacks: sufficient evidence to the canary's last request, p99" "$(field p99_ms "$report") ms" "< 300 ms" "$(field p99_ms "$report") < 300"
 note "rollbacks: from the canary's first request, p50 / p99" "$(field from_first_p50_ms "$report") / $(field from_first_p99_ms "$report") ms"
 users_saw "rollbacks" "$seen"
+say "the rollout with the most requests known at its verdict:"
+grep -A 5 "→ $(field slowest "$report")," "$dir/up.log" >&2

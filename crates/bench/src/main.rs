@@ -33,7 +33,7 @@ type Outcome = Result<(), Box<dyn Error>>;
 fn main() -> ExitCode {
     let mut words = std::env::args().skip(1);
     let task = words.next().unwrap_or_default();
-    match run(&task, Args::new(words)) {
+    match run(&task, &Args::new(words)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nobody to tell is no reason for another end.
@@ -43,13 +43,13 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(task: &str, args: Args) -> Outcome {
+fn run(task: &str, args: &Args) -> Outcome {
     match task {
         "backend" => on_one_thread(backend::run(args.port()?)),
-        "load" => on_one_thread(load::run(load::Plan::try_from(&args)?)),
-        "ws" => on_one_thread(websocket::run(&args)),
-        "reaction" => reaction::run(&args),
-        "startup" => startup::run(&args),
+        "load" => on_one_thread(load::run(load::Plan::try_from(args)?)),
+        "ws" => on_one_thread(websocket::run(args)),
+        "reaction" => reaction::run(args),
+        "startup" => startup::run(args),
         _ => Err(HELP.into()),
     }
 }

@@ -17,6 +17,7 @@ use crate::{Outcome, report};
 
 /// One canary that was taken back: what it got, in microseconds since the epoch, and how many requests were known.
 struct Rollback {
+    version: String,
     arrivals: Vec<u64>,
     known: usize,
 }
@@ -28,10 +29,15 @@ pub(crate) fn run(args: &Args) -> Outcome {
         rollbacks.iter().map(|rollback| rollback.known).min().ok_or("the journal has no rollback")?;
     let since = |number: usize| times(&rollbacks, number);
     let (sufficient, first) = (since(enough), since(1));
+    if sufficient.is_empty() {
+        return Err("the logs have no request that the journal tells of".into());
+    }
+    let slowest = rollbacks.iter().max_by_key(|rollback| rollback.known);
     report(&json!({
         "rollbacks": rollbacks.len(),
         "enough": enough,
-        "known_most": rollbacks.iter().map(|rollback| rollback.known).max(),
+        "known_most": slowest.map(|rollback| rollback.known),
+        "slowest": slowest.map(|rollback| rollback.version.as_str()),
         "p50_ms": ms(&sufficient, 0.5),
         "p99_ms": ms(&sufficient, 0.99),
         "max_ms": ms(&sufficient, 1.0),
@@ -59,7 +65,10 @@ fn ms(sorted: &[u64], q: f64) -> f64 {
 }
 
 fn join(known: BTreeMap<String, usize>, arrivals: &BTreeMap<String, Vec<u64>>) -> Vec<Rollback> {
-    let with = |(version, known)| Some(Rollback { arrivals: arrivals.get(&version)?.clone(), known });
+    let with = |(version, known)| {
+        let arrivals = arrivals.get(&version)?.clone();
+        Some(Rollback { version, arrivals, known })
+    };
     known.into_iter().filter_map(with).collect()
 }
 

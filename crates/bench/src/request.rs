@@ -46,7 +46,7 @@ mod tests {
         let text = b"POST /x HTTP/1.1\r\nContent-Length: 3\r\n\r\nabcGET";
         assert_eq!(parse(&text[..30]), Ok(None));
         let head = parse(text).unwrap().unwrap();
-        assert_eq!((head.length, head.body, head.upgrades, head.is_probe), (40, 3, false, false));
+        assert_eq!((head.length, head.body, head.upgrades, head.is_probe), (39, 3, false, false));
     }
 
     #[test]

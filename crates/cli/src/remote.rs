@@ -179,13 +179,17 @@ impl Remote {
         Ok(self.client.upgrade(&UpgradeRequest { binary }).await?.message)
     }
 
-    /// Until a control plane answers that began after `before` was asked.
-    pub(crate) async fn wait_for_restart(&self, before: &Meta) -> Result<Meta, Failure> {
+    /// Until a control plane answers that is not the one that told `before`, at `seen`: that one would be older by
+    /// the time since then. The process may be the same, and the younger one older than the other was.
+    pub(crate) async fn wait_for_restart(&self, before: &Meta, seen: Instant) -> Result<Meta, Failure> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             sleep(RETRY).await;
+            let since = u64::try_from(seen.elapsed().as_millis()).unwrap_or(u64::MAX);
+            let age = before.uptime_ms.saturating_add(since);
             match self.meta().await {
-                Ok(now) if now.uptime_ms < before.uptime_ms || now.pid != before.pid => return Ok(now),
+                // Both ages are cut to whole milliseconds.
+                Ok(now) if now.uptime_ms.saturating_add(2) < age || now.pid != before.pid => return Ok(now),
                 Ok(_) | Err(_) if Instant::now() < deadline => {}
                 Ok(_) => {
                     return Err(Failure::new(Exit::TimedOut, "control was not replaced within a minute"));

@@ -28,15 +28,44 @@ const STREAMING_MICROS: u64 = 1_000_000;
 #[derive(Debug)]
 pub(crate) struct Upload {
     clock: Clock,
-    ended_micros: Cell<Option<u64>>,
+    progress: Cell<Progress>,
     pub(crate) too_large: Cell<bool>,
     pub(crate) broken: Cell<bool>,
 }
 
+/// Whose turn it is, and since when.
+#[derive(Debug, Clone, Copy)]
+enum Progress {
+    /// The client is to send more.
+    Client(u64),
+    /// The instance is to take more, or to answer.
+    Instance(u64),
+}
+
 impl Upload {
-    /// When the client's body had arrived in full.
-    pub(crate) fn ended_at(&self) -> Option<Instant> {
-        self.ended_micros.get().map(|micros| self.clock.instant_at(micros))
+    /// Since when the instance has had all that has arrived; `None` while more is awaited from the client.
+    pub(crate) fn instance_since(&self) -> Option<Instant> {
+        match self.progress.get() {
+            Progress::Client(_) => None,
+            Progress::Instance(micros) => Some(self.clock.instant_at(micros)),
+        }
+    }
+
+    pub(crate) fn client_since(&self) -> Option<Instant> {
+        match self.progress.get() {
+            Progress::Client(micros) => Some(self.clock.instant_at(micros)),
+            Progress::Instance(_) => None,
+        }
+    }
+
+    fn awaits_client(&self) {
+        if matches!(self.progress.get(), Progress::Instance(_)) {
+            self.progress.set(Progress::Client(self.clock.micros()));
+        }
+    }
+
+    fn arrived(&self) {
+        self.progress.set(Progress::Instance(self.clock.micros()));
     }
 }
 
@@ -60,8 +89,9 @@ impl UpBody {
         if body.is_end_stream() {
             return Self::none();
         }
-        let (ended_micros, too_large, broken) = (Cell::new(None), Cell::new(false), Cell::new(false));
-        let upload = Rc::new(Upload { clock, ended_micros, too_large, broken });
+        let progress = Cell::new(Progress::Instance(clock.micros()));
+        let (too_large, broken) = (Cell::new(false), Cell::new(false));
+        let upload = Rc::new(Upload { clock, progress, too_large, broken });
         Self { inner: Some(body), upload: Some(upload), remaining: limit.unwrap_or(u64::MAX) }
     }
 
@@ -91,10 +121,11 @@ impl Body for UpBody {
         let (Some(inner), Some(upload)) = (&mut this.inner, this.upload.clone()) else {
             return Poll::Ready(None);
         };
-        let polled = std::task::ready!(Pin::new(&mut *inner).poll_frame(cx));
-        if polled.is_none() || inner.is_end_stream() {
-            upload.ended_micros.set(Some(upload.clock.micros()));
-        }
+        let Poll::Ready(polled) = Pin::new(&mut *inner).poll_frame(cx) else {
+            upload.awaits_client();
+            return Poll::Pending;
+        };
+        upload.arrived();
         Poll::Ready(match polled {
             None => None,
             Some(Err(error)) => {

@@ -3,8 +3,9 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use http::Method;
+use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Method};
 use staunch_model::{Failure, FailureKind, LATENCY_BUCKETS, bucket_of_micros};
 
 use crate::clock;
@@ -21,9 +22,18 @@ const TRACE_ID: std::ops::Range<usize> = 3..35;
 /// What a failure record says of the request.
 pub(crate) struct Subject {
     pub(crate) method: Method,
-    pub(crate) path: PathAndQuery,
+    pub(crate) path: Box<str>,
     pub(crate) client: u64,
-    pub(crate) traceparent: Option<HeaderValue>,
+    pub(crate) trace: Option<Box<str>>,
+}
+
+impl Subject {
+    /// Copied: a piece of the head would hold all that was read with it.
+    pub(crate) fn of(head: &Parts, client: u64) -> Self {
+        let trace = head.headers.get("traceparent").and_then(|t| t.to_str().ok()?.get(TRACE_ID));
+        let path = head.uri.path_and_query().map_or("/", PathAndQuery::path);
+        Self { method: head.method.clone(), path: path.into(), client, trace: trace.map(Into::into) }
+    }
 }
 
 struct Failed {
@@ -54,7 +64,7 @@ impl Charge {
         side: &Rc<Side>,
         subject: Subject,
     ) -> Box<Self> {
-        let block = service.block(&thread.shared, side, &subject.method, subject.path.path());
+        let block = service.block(&thread.shared, side, &subject.method, &subject.path);
         block.count(Cell::Assigned);
         // Boxed: it goes on from hand to hand.
         Box::new(Self {
@@ -148,7 +158,6 @@ impl Charge {
 
     fn record(&self, failed: &Failed) -> Failure {
         let spec = &self.service.shared.spec;
-        let trace = self.subject.traceparent.as_ref().and_then(|t| t.to_str().ok()?.get(TRACE_ID));
         Failure {
             at: clock::wall(),
             service: spec.service.clone(),
@@ -157,12 +166,12 @@ impl Charge {
             generation: spec.generation,
             route: self.block.key.route.to_string(),
             method: self.subject.method.to_string(),
-            path: self.subject.path.path().to_owned(),
+            path: self.subject.path.to_string(),
             status: failed.status,
             kind: failed.kind,
             micros: failed.micros,
             client: self.subject.client,
-            trace: trace.map(str::to_owned),
+            trace: self.subject.trace.as_deref().map(str::to_owned),
             shielded: failed.shielded,
         }
     }

@@ -68,7 +68,9 @@ impl Client {
             return Some(element.clone());
         }
         let element = forwarded_element(self.addr.ip(), host, self.tls)?;
-        last.replace((host.cloned(), element.clone()));
+        // Copied: a piece of a head would hold all that was read with it.
+        let copy = host.and_then(|host| HeaderValue::from_bytes(host.as_bytes()).ok());
+        last.replace((copy, element.clone()));
         Some(element)
     }
 }

@@ -67,19 +67,17 @@ async fn respond(
     let place = sticky.place(&head.headers, client.addr.ip(), || thread.random());
     let set_cookie = place.set_cookie.then(|| sticky.set_cookie(place.key, client.tls)).flatten();
     let body = UpBody::new(body, edge.limits.body_bytes, thread.shared.clock);
-    let subject = Subject {
-        method: head.method.clone(),
-        path: head::path_of(&head.uri),
-        client: crate::split::mix(place.key),
-        traceparent: head.headers.get("traceparent").cloned(),
-    };
+    let subject = Subject::of(&head, crate::split::mix(place.key));
     let upload = body.upload().cloned();
     let safe = body.is_none() && matches!(head.method, Method::GET | Method::HEAD);
     let repeatable = safe || body.is_none() && matches!(head.method, Method::OPTIONS | Method::TRACE);
     let Checked { host, upgrade } = checked;
     let upstream = service.shared.spec.upstream;
     let outgoing = if upstream == Upstream::Http1 && body.is_none() && !upgrade {
-        Outgoing::bare(Bare::new(&head, client, host.as_ref()), repeatable)
+        let bare = Bare::new(&head, client, host.as_ref());
+        // What has been read from the client is not held while the instance works.
+        drop((head, host));
+        Outgoing::bare(bare, repeatable)
     } else {
         head::to_instance(&mut head, client, host.as_ref(), !body.is_none(), upgrade, upstream);
         Outgoing::whole(head, body, repeatable)
@@ -132,6 +130,7 @@ pub(crate) enum Attempt {
     /// Cut short, so that stable can answer.
     TooSlow,
     TimedOut,
+    ClientSilent,
 }
 
 impl<'a> Flow<'a> {
@@ -205,6 +204,10 @@ impl<'a> Flow<'a> {
                 None
             }
             Attempt::TimedOut => Some(self.give_up(Refusal::ResponseTimeout)),
+            Attempt::ClientSilent => {
+                self.with_charge(Charge::client_is_wrong);
+                Some(Err(Refusal::BodyTimeout))
+            }
         }
     }
 
@@ -369,6 +372,7 @@ impl<'a> Flow<'a> {
                         }
                         return Attempt::TimedOut;
                     }
+                    Look::ClientSilent => return Attempt::ClientSilent,
                 },
             }
         }

@@ -4,7 +4,7 @@
 use std::future::Future as _;
 use std::io;
 use std::pin::pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, BytesMut};
 use http::StatusCode;
@@ -92,8 +92,10 @@ impl Line {
         Ok(())
     }
 
-    /// Reads what has arrived, with room for `room` bytes at least. 0: the instance has ended.
+    /// Reads what has arrived, with room for `room` bytes at least, taken only once there is something to read. 0: the
+    /// instance has ended.
     pub(crate) fn poll_more(&mut self, cx: &mut Context<'_>, room: usize) -> Poll<io::Result<usize>> {
+        ready!(self.stream.poll_read_ready(cx))?;
         self.read.reserve(room);
         pin!(self.stream.read_buf(&mut self.read)).poll(cx)
     }

@@ -15,6 +15,7 @@ pub(crate) enum Refusal {
     BadMethod,
     BodyTooLarge,
     BrokenBody,
+    BodyTimeout,
     NoService,
     NoInstance,
     ConnectionLost,
@@ -35,6 +36,9 @@ impl Refusal {
                 (StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "the request body is larger than allowed\n")
             }
             Self::BrokenBody => (StatusCode::BAD_REQUEST, "broken-body", "the request body broke off\n"),
+            Self::BodyTimeout => {
+                (StatusCode::REQUEST_TIMEOUT, "body-timeout", "the request body did not arrive in time\n")
+            }
             Self::NoService => {
                 (StatusCode::SERVICE_UNAVAILABLE, "no-service", "no service is set up at this address yet\n")
             }
@@ -65,6 +69,9 @@ impl Refusal {
 
     /// After these the connection's bytes can no longer be trusted.
     pub(crate) fn ends_connection(self) -> bool {
-        matches!(self, Self::BadFraming | Self::BadHost | Self::BodyTooLarge | Self::BrokenBody)
+        matches!(
+            self,
+            Self::BadFraming | Self::BadHost | Self::BodyTooLarge | Self::BrokenBody | Self::BodyTimeout
+        )
     }
 }

@@ -154,8 +154,11 @@ fn evidence_reason(judgement: &Judgement) -> (WaitingOn, String) {
         );
     }
     if judgement.requests_now == 0 {
-        let text = "no request has reached the canary yet; `staunch promote` goes on without evidence";
-        return (WaitingOn::Traffic, text.to_owned());
+        let seen = match judgement.requests_total {
+            0 => "no request has reached the canary yet".to_owned(),
+            before => format!("no request reaches the canary at this step ({before} before it, warm-up included)"),
+        };
+        return (WaitingOn::Traffic, format!("{seen}; `staunch promote` goes on without evidence"));
     }
     let open = judgement.gates.iter().find(|gate| gate.verdict.outcome != Outcome::Pass);
     let Some(gate) = open else { return (WaitingOn::Evidence, "about to be judged".to_owned()) };

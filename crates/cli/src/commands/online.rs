@@ -235,9 +235,10 @@ pub(crate) async fn audit_export(term: &Term, remote: &Remote) -> Outcome {
 pub(crate) async fn upgrade(term: &Term, remote: &Remote, args: &UpgradeArgs) -> Outcome {
     let binary = args.binary.as_ref().map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone()));
     let before = remote.meta().await?;
+    let seen = tokio::time::Instant::now();
     let message = remote.upgrade(binary).await?;
     term.say(&message);
-    let after = remote.wait_for_restart(&before).await?;
+    let after = remote.wait_for_restart(&before, seen).await?;
     let json =
         serde_json::json!({ "from": before.version, "to": after.version, "pid": after.pid, "exit": 0 });
     term.say_result(

@@ -78,7 +78,8 @@ fn a_process_that_floods_its_output_serves_and_keeps_to_its_share_of_the_disk() 
     assert!(project.run(&["logs", "-n", "3"]).exits(0).out.contains("xxxx"));
     let logs = std::fs::read_dir(project.data().join("logs")).unwrap().flatten();
     let bytes: u64 = logs.map(|file| file.metadata().unwrap().len()).sum();
-    assert!(bytes < 200 << 20, "{bytes} bytes of logs");
+    // It writes as fast as it can for seconds: what is kept of it is bounded.
+    assert!(bytes < 24 << 20, "{bytes} bytes of logs");
     users.stop().unharmed();
     project.down();
 }

@@ -26,7 +26,7 @@ fn without_any_traffic_it_waits_with_a_reason_and_promote_goes_on() {
     project.run(&["promote", "--full"]).exits(0);
     project.run(&["watch", "--timeout", "60s"]).exits(0);
     assert_eq!(project.service()["stable"], "v2");
-    project.run(&["explain"]).exits(0).says("nobody is awake");
+    project.run(&["explain"]).exits(0).says("step 1 passed by").says("promoted to 100 % by");
     project.down();
 }
 
@@ -66,7 +66,11 @@ fn a_canary_is_not_blamed_for_what_stable_does_too() {
     assert!(!deploy.has_ended());
     assert_eq!(project.service()["rollout"]["phase"], "progressing");
     project.run(&["promote", "--full"]).exits(0);
+    // Nothing is settled by the bake either: a person says so again.
+    project.until_phase("baking");
+    project.run(&["promote"]).exits(0);
     deploy.wait().exits(0);
+    assert_eq!(project.service()["stable"], "v3");
     drop(users);
     project.down();
 }

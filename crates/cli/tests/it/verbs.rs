@@ -121,3 +121,22 @@ fn two_on_one_data_directory_are_one_too_many() {
     assert_eq!(project.service()["stable"], "v1");
     project.down();
 }
+
+#[test]
+fn any_step_can_be_waited_for_and_a_detached_deploy_goes_on() {
+    let mut project = Project::running(&Draft::release(1));
+    let users = Load::start(project.listen);
+    project.write(&Draft::release(2));
+    project.run(&["deploy", "--until", "started"]).exits(0).says("goes on");
+    project.run(&["watch", "--timeout", "60s"]).exits(0);
+    project.write(&Draft::release(3).set("canary", "bake", "'20s'"));
+    project.run(&["deploy", "--until", "promoted", "--timeout", "60s"]).exits(0).says("goes on");
+    assert_eq!(project.service()["canary_weight_ratio"], 1.0);
+    // Back in the middle of the bake: the old version is still warm.
+    project.run(&["abort", "--reason", "second thoughts"]).exits(0);
+    project.run(&["watch", "--timeout", "60s"]).exits(11).says("second thoughts");
+    assert_eq!(project.service()["stable"], "v2");
+    project.run(&["deploy", "--until", "doomsday"]).exits(2);
+    users.stop().unharmed();
+    project.down();
+}

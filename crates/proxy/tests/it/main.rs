@@ -1,5 +1,6 @@
 //! The edge as its neighbours see it: real sockets, real requests, real reports.
 
+mod answers;
 mod app;
 mod browser;
 mod counts;
@@ -8,6 +9,8 @@ mod http;
 mod lease;
 mod protocols;
 mod shield;
+mod sigterm;
 mod smuggling;
 mod split;
 mod stage;
+mod uploads;

@@ -162,7 +162,7 @@ pub(crate) fn backend(revision: u8, addrs: &[SocketAddr]) -> Backend {
     Backend { revision: digest(revision), instances: instances.collect() }
 }
 
-fn table(listen: SocketAddr) -> RouteTable {
+pub(crate) fn table(listen: SocketAddr) -> RouteTable {
     RouteTable {
         service: ServiceName::try_from("shop".to_owned()).unwrap(),
         listen,

@@ -91,7 +91,16 @@ fn answer(stream: &mut TcpStream, request: &Request, fault: Fault) -> io::Result
             sleep(Duration::from_millis(100));
             page(stream, 200, &RELEASE)
         }
-        _ => page(stream, 200, &RELEASE),
+        Fault::None
+        | Fault::SomeErrors
+        | Fault::OneRoute
+        | Fault::ExitsAtOnce
+        | Fault::NeverReady
+        | Fault::CrashesWhenReady
+        | Fault::Deaf
+        | Fault::Floods
+        | Fault::Leaks
+        | Fault::SlowStart => page(stream, 200, &RELEASE),
     }
 }
 

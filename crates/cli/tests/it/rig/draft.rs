@@ -42,15 +42,6 @@ impl Draft {
         self
     }
 
-    pub(crate) fn without(mut self, section: &'static str) -> Self {
-        self.keys.remove(section);
-        self
-    }
-
-    pub(crate) fn version(&self) -> &str {
-        &self.version
-    }
-
     pub(crate) fn text(&self, listen: SocketAddr) -> String {
         let run = self.run.clone().unwrap_or_else(crate::app::command);
         let mut text = format!(

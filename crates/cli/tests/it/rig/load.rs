@@ -103,12 +103,15 @@ impl User {
     fn visit(&mut self, method: &str, path: &str) {
         self.tally.asked(method);
         let mut answer = self.ask(method, path);
-        if matches!(answer, Err(Lost::Before(_))) && method == "GET" {
+        if answer.as_ref().is_err_and(|lost| lost.before) && method == "GET" {
             answer = self.ask(method, path);
         }
         match answer {
             Ok(answer) => self.note(method, path, &answer),
-            Err(lost) => self.tally.failed(method, format!("{method} {path}: {lost:?}")),
+            Err(lost) => self.tally.failed(
+                method,
+                format!("{method} {path}: {} (before the answer: {})", lost.error, lost.before),
+            ),
         }
     }
 
@@ -123,7 +126,7 @@ impl User {
         let mut wire = match self.wire.take() {
             Some(wire) => wire,
             // A refused connection is no lost one: nobody listens.
-            None => Wire::connect(self.target).map_err(Lost::Within)?,
+            None => Wire::connect(self.target).map_err(Lost::within)?,
         };
         let answer = wire.ask(method, path);
         match &answer {

@@ -13,5 +13,4 @@ pub(crate) mod wire;
 pub(crate) use draft::Draft;
 pub(crate) use load::Load;
 pub(crate) use project::Project;
-pub(crate) use said::Said;
 pub(crate) use wait::{until, until_within};

@@ -35,13 +35,6 @@ impl Said {
     }
 
     #[track_caller]
-    pub(crate) fn says_not(self, part: &str) -> Self {
-        let all = format!("{}\n{}", self.out, self.err);
-        assert!(!all.contains(part), "`{part}` is in:\n{all}");
-        self
-    }
-
-    #[track_caller]
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error} in:\n{}", self.out))
     }

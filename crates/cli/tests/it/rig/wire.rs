@@ -22,11 +22,19 @@ pub(crate) struct Answer {
 
 /// Why there is no answer.
 #[derive(Debug)]
-pub(crate) enum Lost {
+pub(crate) struct Lost {
+    pub(crate) error: io::Error,
     /// Before the first byte of an answer.
-    Before(io::Error),
-    /// In the middle of it.
-    Within(io::Error),
+    pub(crate) before: bool,
+}
+
+impl Lost {
+    fn before(error: io::Error) -> Self {
+        Self { error, before: true }
+    }
+    pub(crate) fn within(error: io::Error) -> Self {
+        Self { error, before: false }
+    }
 }
 
 impl Wire {
@@ -41,12 +49,12 @@ impl Wire {
         let body = if method == "POST" { "a=1" } else { "" };
         let request =
             format!("{method} {path} HTTP/1.1\r\nhost: shop\r\ncontent-length: {}\r\n\r\n{body}", body.len());
-        self.stream.write_all(request.as_bytes()).map_err(Lost::Before)?;
-        let first = self.fill().map_err(Lost::Before)?;
+        self.stream.write_all(request.as_bytes()).map_err(Lost::before)?;
+        let first = self.fill().map_err(Lost::before)?;
         if first == 0 {
-            return Err(Lost::Before(io::ErrorKind::UnexpectedEof.into()));
+            return Err(Lost::before(io::ErrorKind::UnexpectedEof.into()));
         }
-        self.answer().map_err(Lost::Within)
+        self.answer().map_err(Lost::within)
     }
 
     /// Becomes a tunnel, as a WebSocket does.
