@@ -29,9 +29,7 @@ fn next() -> Option<char> {
     if key.kind == KeyEventKind::Release {
         return None;
     }
-    match key.code {
-        KeyCode::Char('c' | 'd') if key.modifiers.contains(KeyModifiers::CONTROL) => Some('q'),
-        KeyCode::Char(key) => Some(key),
-        _ => None,
-    }
+    let KeyCode::Char(letter) = key.code else { return None };
+    let leave = key.modifiers.contains(KeyModifiers::CONTROL) && matches!(letter, 'c' | 'd');
+    Some(if leave { 'q' } else { letter })
 }

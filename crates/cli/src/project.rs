@@ -27,12 +27,11 @@ impl Place {
         std::fs::read_to_string(&self.file).map_err(|error| {
             let file = self.file.display();
             let failure = Failure::new(Exit::Config, format!("cannot read {file}: {error}"));
-            match error.kind() {
-                std::io::ErrorKind::NotFound => {
-                    failure.help("`staunch init` writes one; --file names another; `staunch demo` needs none")
-                }
-                _ => failure,
+            if error.kind() == std::io::ErrorKind::NotFound {
+                return failure
+                    .help("`staunch init` writes one; --file names another; `staunch demo` needs none");
             }
+            failure
         })
     }
 

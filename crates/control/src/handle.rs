@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use staunch_model::{InstanceId, Revision, RolloutId, ServiceName, ServiceSpec};
-use staunch_ports::{Clock, Entry, Journal, JournalError, Platform, RolloutRow};
+use staunch_ports::{Clock, Entry, Journal, JournalError, Platform, PlatformError, RolloutRow};
 use staunch_rollout::{Command, Event, Recorded, Report};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
@@ -164,7 +164,13 @@ impl Handle {
         tokio::task::spawn_blocking(move || platform.prepare(&spec, &label, now))
             .await
             .map_err(|error| Refused::Platform(error.to_string()))?
-            .map_err(|error| Refused::Platform(error.to_string()))
+            .map_err(|error| match error {
+                // A file that is missing or cannot be run is what the configuration asks for, not the machine's fault.
+                PlatformError::Refused { .. } => Refused::Config(error.to_string()),
+                PlatformError::Stale { .. } | PlatformError::Unreachable(_) => {
+                    Refused::Platform(error.to_string())
+                }
+            })
     }
 
     /// What a deploy would do now.

@@ -43,7 +43,7 @@ pub struct Sample {
     /// `GET /orders/:id`
     pub route: String,
     pub outcomes: Outcomes,
-    /// Time to response headers of first attempts. Failed ones without headers are in the last bucket.
+    /// Time to response headers of first attempts. Failed ones are in the last bucket, however fast they failed.
     pub latency: Histogram,
 }
 

@@ -151,7 +151,9 @@ impl Charge {
             return;
         }
         self.settled = true;
-        let bucket = self.answer.map_or(LAST_BUCKET, |(_, micros)| bucket_of_micros(micros));
+        // A failure is the slowest answer there is: else a version that fails fast would look fast.
+        let answered = self.answer.filter(|_| self.failed.is_none());
+        let bucket = answered.map_or(LAST_BUCKET, |(_, micros)| bucket_of_micros(micros));
         self.block.latency(bucket);
         self.block.count(cell);
     }

@@ -45,9 +45,9 @@ pub fn command(rollout: &Rollout, command: Command, by: &str, reason: &str) -> R
     match command {
         Command::Abort => abort(rollout, by, reason),
         Command::Pause => pause(rollout, by, reason),
-        Command::Resume => resume(rollout, by),
-        Command::Promote => promote(rollout, by),
-        Command::PromoteFull => promote_full(rollout, by),
+        Command::Resume => resume(rollout, by, reason),
+        Command::Promote => promote(rollout, by, reason),
+        Command::PromoteFull => promote_full(rollout, by, reason),
     }
 }
 
@@ -75,17 +75,20 @@ fn pause(rollout: &Rollout, by: &str, reason: &str) -> Result<Vec<Event>, Refusa
     }
 }
 
-fn resume(rollout: &Rollout, by: &str) -> Result<Vec<Event>, Refusal> {
+fn resume(rollout: &Rollout, by: &str, reason: &str) -> Result<Vec<Event>, Refusal> {
     match rollout.phase.pace() {
-        Some(Pace::Paused { .. }) => Ok(vec![Event::Resumed { by: by.to_owned() }]),
+        Some(Pace::Paused { .. }) => {
+            Ok(vec![Event::Resumed { by: by.to_owned(), reason: reason.to_owned() }])
+        }
         Some(Pace::Automatic) | None => Err(refuse(rollout, Command::Resume, "it is not paused")),
     }
 }
 
-fn promote(rollout: &Rollout, by: &str) -> Result<Vec<Event>, Refusal> {
+fn promote(rollout: &Rollout, by: &str, reason: &str) -> Result<Vec<Event>, Refusal> {
     match rollout.phase {
         Phase::Progressing { step, .. } => {
-            let passed = Event::StepPassed { step, by: Some(by.to_owned()), gates: vec![] };
+            let passed =
+                Event::StepPassed { step, by: Some(by.to_owned()), reason: reason.to_owned(), gates: vec![] };
             Ok(vec![passed, advance(rollout, Some(by.to_owned()))])
         }
         Phase::Baking { .. } => Ok(vec![Event::Succeeded { generation: rollout.wish.generation.next() }]),
@@ -101,10 +104,11 @@ fn promote(rollout: &Rollout, by: &str) -> Result<Vec<Event>, Refusal> {
     }
 }
 
-fn promote_full(rollout: &Rollout, by: &str) -> Result<Vec<Event>, Refusal> {
+fn promote_full(rollout: &Rollout, by: &str, reason: &str) -> Result<Vec<Event>, Refusal> {
     match rollout.phase {
         Phase::Progressing { step, .. } => {
-            let passed = Event::StepPassed { step, by: Some(by.to_owned()), gates: vec![] };
+            let passed =
+                Event::StepPassed { step, by: Some(by.to_owned()), reason: reason.to_owned(), gates: vec![] };
             let generation = rollout.wish.generation.next();
             Ok(vec![passed, Event::PromotionStarted { generation, by: Some(by.to_owned()) }])
         }

@@ -61,11 +61,20 @@ fn harm(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Option<Cause> {
         return None;
     }
     let (gate, because) = snapshot.judgement?.failed()?;
-    let because = because.to_owned();
+    let because = format!("{because}{}", ends_of(rollout, snapshot));
     Some(match gate {
         "harm" => Cause::Harm { because },
         gate => Cause::Gate { gate: gate.to_owned(), because },
     })
+}
+
+/// Processes of the new revision that ended: the cause behind the numbers, if there is one.
+fn ends_of(rollout: &Rollout, snapshot: &Snapshot<'_>) -> String {
+    let ended = snapshot.observed.of(&rollout.spec.to.digest).filter_map(|instance| {
+        let last = instance.exits.last().filter(|exit| exit.at >= rollout.admitted)?;
+        Some(format!("; {} ended: {}", instance.id, last.status))
+    });
+    ended.collect()
 }
 
 fn instance_trouble(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Option<Cause> {
@@ -243,7 +252,7 @@ fn pass_step(rollout: &Rollout, step: usize, snapshot: &Snapshot<'_>) -> Vec<Eve
         return vec![];
     }
     let gates = snapshot.judgement.map(|judgement| judgement.gates.clone()).unwrap_or_default();
-    vec![Event::StepPassed { step, by: None, gates }, advance(rollout, None)]
+    vec![Event::StepPassed { step, by: None, reason: String::new(), gates }, advance(rollout, None)]
 }
 
 /// When the step's least time is over: its clock starts when the data plane routes by it.
@@ -280,7 +289,12 @@ fn finish_bake(rollout: &Rollout, until: Timestamp, snapshot: &Snapshot<'_>) -> 
 pub(crate) fn bake_ends(rollout: &Rollout, until: Timestamp, snapshot: &Snapshot<'_>) -> Timestamp {
     let clean = snapshot.judgement.is_none_or(|judgement| judgement.findings.is_empty());
     let fit = snapshot.observed.ready(&rollout.spec.to.digest) >= rollout.spec.replicas;
-    if clean && fit { until } else { until.plus(rollout.spec.canary.step_deadline) }
+    // Stable has no traffic by now: a finding about it is old, and gets one more bake to show itself.
+    match (fit, clean) {
+        (true, true) => until,
+        (true, false) => until.plus(rollout.spec.canary.bake),
+        (false, _) => until.plus(rollout.spec.canary.step_deadline),
+    }
 }
 
 /// Back when every edge routes without the new revision and its requests have ended, or had their time.

@@ -29,6 +29,8 @@ pub enum Event {
     StepPassed {
         step: usize,
         by: Option<String>,
+        #[serde(default)]
+        reason: String,
         gates: Vec<GateReading>,
     },
     PromotionStarted {
@@ -47,6 +49,8 @@ pub enum Event {
     },
     Resumed {
         by: String,
+        #[serde(default)]
+        reason: String,
     },
     RollbackStarted {
         cause: Cause,

@@ -261,7 +261,7 @@ impl Event {
             }
             Self::PreparationStarted => "starting the new revision beside the old".to_owned(),
             Self::StepEntered { step, weight, .. } => format!("step {}: {weight}", step + 1),
-            Self::StepPassed { step, by, gates } => passed_line(*step, by.as_deref(), gates),
+            Self::StepPassed { step, by, reason, gates } => passed_line(*step, by.as_deref(), reason, gates),
             Self::PromotionStarted { by: Some(by), .. } => format!("promoted to 100 % by {by}"),
             Self::PromotionStarted { by: None, .. } => "promoted to 100 %".to_owned(),
             Self::BakeStarted { .. } => {
@@ -270,7 +270,7 @@ impl Event {
             Self::Succeeded { .. } => "succeeded".to_owned(),
             Self::Paused { by, reason } if reason.is_empty() => format!("paused by {by}"),
             Self::Paused { by, reason } => format!("paused by {by}: {reason}"),
-            Self::Resumed { by } => format!("resumed by {by}"),
+            Self::Resumed { by, reason } => format!("resumed by {by}{}", given(reason)),
             Self::RollbackStarted { cause, .. } => cause.sentence(),
             Self::RolledBack => "rolled back".to_owned(),
             Self::Rejected { because } => format!("rejected: {because}"),
@@ -288,15 +288,20 @@ impl Event {
     }
 }
 
-fn passed_line(step: usize, by: Option<&str>, gates: &[GateReading]) -> String {
-    let because = gates
+/// A person's reason behind what they did.
+fn given(reason: &str) -> String {
+    if reason.is_empty() { String::new() } else { format!(": {reason}") }
+}
+
+fn passed_line(step: usize, by: Option<&str>, reason: &str, gates: &[GateReading]) -> String {
+    let shown = gates
         .iter()
         .map(|gate| format!("{}: {}", gate.gate, gate.verdict.because))
         .collect::<Vec<_>>()
         .join("; ");
     match by {
-        Some(by) => format!("step {} passed by {by}", step + 1),
-        None if because.is_empty() => format!("step {} passed", step + 1),
-        None => format!("step {} passed: {because}", step + 1),
+        Some(by) => format!("step {} passed by {by}{}", step + 1, given(reason)),
+        None if shown.is_empty() => format!("step {} passed", step + 1),
+        None => format!("step {} passed: {shown}", step + 1),
     }
 }

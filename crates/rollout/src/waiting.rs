@@ -156,7 +156,9 @@ fn evidence_reason(judgement: &Judgement) -> (WaitingOn, String) {
     if judgement.requests_now == 0 {
         let seen = match judgement.requests_total {
             0 => "no request has reached the canary yet".to_owned(),
-            before => format!("no request reaches the canary at this step ({before} before it, warm-up included)"),
+            before => {
+                format!("no request reaches the canary at this step ({before} before it, warm-up included)")
+            }
         };
         return (WaitingOn::Traffic, format!("{seen}; `staunch promote` goes on without evidence"));
     }

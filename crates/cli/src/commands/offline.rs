@@ -24,15 +24,11 @@ pub(crate) fn validate(term: &Term, place: &Place) -> Outcome {
         term.complain(&findings.render(&text, &file, term.color_for_errors()));
         term.complain("");
     }
-    match exit {
-        Exit::Ok => {
-            let many = if services == 1 { "1 service".to_owned() } else { format!("{services} services") };
-            term.result(&format!(
-                "{} {file}: {many}, nothing to complain about",
-                term.paint_result(Tone::Good, "✓")
-            ));
-        }
-        _ => term.complain(&format!("{} {file}: {}", term.paint(Tone::Bad, "✕"), findings.summary())),
+    if exit == Exit::Ok {
+        let many = if services == 1 { "1 service".to_owned() } else { format!("{services} services") };
+        term.result(&format!("{} {file}: {many}, valid", term.paint_result(Tone::Good, "✓")));
+    } else {
+        term.complain(&format!("{} {file}: {}", term.paint(Tone::Bad, "✕"), findings.summary()));
     }
     Ok(exit)
 }

@@ -83,11 +83,9 @@ pub(crate) async fn rollback(term: &Term, remote: &Remote, args: &RollbackArgs) 
     let Deployed::Started { rollout, .. } = answer else { return Ok(Exit::Ok) };
     let quest = Quest { service: service.name, rollout, after, until: Until::Decided, timeout: None };
     let ending = follow(term, remote, &quest).await?;
-    match conclude(term, &quest, &ending)? {
-        // A person asked for exactly this.
-        Exit::Aborted => Ok(Exit::Ok),
-        exit => Ok(exit),
-    }
+    let exit = conclude(term, &quest, &ending)?;
+    // Ending a running rollout is what this person asked for.
+    Ok(if exit == Exit::Aborted { Exit::Ok } else { exit })
 }
 
 pub(crate) async fn status(term: &Term, remote: &Remote, service: Option<&str>) -> Outcome {

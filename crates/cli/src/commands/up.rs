@@ -108,10 +108,14 @@ fn start_control(
         file.read(&term).map(|parsed| parsed.project.services).map_err(|failure| failure.message)
     });
     let parts = Parts { journal: Box::new(open()?), reader: Box::new(open()?), platform, specs };
-    staunch_control::start(parts).map_err(|refused| match refused {
-        Refused::Journal(text) => Failure::new(Exit::Internal, text)
-            .help("`staunch audit verify` names the place; nothing was changed"),
-        other => Failure::new(Exit::Internal, other.to_string()),
+    staunch_control::start(parts).map_err(|refused| {
+        let damaged = matches!(refused, Refused::Journal(_));
+        let failure = Failure::new(Exit::Internal, refused.to_string());
+        if damaged {
+            failure.help("`staunch audit verify` names the place; nothing was changed")
+        } else {
+            failure
+        }
     })
 }
 

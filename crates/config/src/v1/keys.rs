@@ -245,7 +245,12 @@ const PROBE_KEYS: &[Key] = &[
         Optional,
         "Run this with PORT set; exit status 0 is healthy. Excludes `path` and `tcp`.",
     ),
-    key("interval", duration(50, HOUR), Default("\"500ms\""), "From one check to the next."),
+    key(
+        "interval",
+        duration(50, HOUR),
+        Default("\"2s\""),
+        "From one check to the next while ready; an instance that is not ready yet is checked all the time.",
+    ),
     key(
         "timeout",
         duration(10, 5 * MINUTE),

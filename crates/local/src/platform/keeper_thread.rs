@@ -254,7 +254,7 @@ impl KeeperThread {
     }
 
     fn measure(&mut self) {
-        let leaders: Vec<u32> = {
+        let leaders: BTreeSet<u32> = {
             let world = self.shared.world();
             world
                 .instances

@@ -1,6 +1,6 @@
 //! CPU and memory of an instance: the sums over its process group.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::world::World;
@@ -24,7 +24,7 @@ pub(super) struct Group {
 }
 
 /// Every process group that is one of `leaders`.
-pub(super) fn groups(leaders: &[u32]) -> BTreeMap<u32, Group> {
+pub(super) fn groups(leaders: &BTreeSet<u32>) -> BTreeMap<u32, Group> {
     let mut groups: BTreeMap<u32, Group> = BTreeMap::new();
     for stat in proc::all().filter(|stat| leaders.contains(&stat.group)) {
         let group = groups.entry(stat.group).or_default();

@@ -65,7 +65,7 @@ fn rollback() -> Vec<Recorded> {
         (50, shifted(0.0, 0)),
         (500, entered(0, 5.0, 1)),
         (600, shifted(5.0, 1)),
-        (1_600, Event::StepPassed { step: 0, by: None, gates: vec![] }),
+        (1_600, Event::StepPassed { step: 0, by: None, reason: String::new(), gates: vec![] }),
         (1_600, entered(1, 25.0, 2)),
         (1_700, shifted(25.0, 2)),
         (3_800, back(gate_failed(), 3)),
@@ -151,7 +151,8 @@ fn a_start_that_fails_never_reached_a_user() {
 /// From the admission to the bake, with every step.
 fn promoted() -> Vec<(u64, Event)> {
     let generation = SplitGeneration(2);
-    let at_once = |step| Event::StepPassed { step, by: Some("ben".to_owned()), gates: vec![] };
+    let at_once =
+        |step| Event::StepPassed { step, by: Some("ben".to_owned()), reason: String::new(), gates: vec![] };
     vec![
         (0, admitted(RolloutKind::Canary, Some(1))),
         (0, Event::PreparationStarted),
