@@ -166,10 +166,10 @@ impl Handle {
             .map_err(|error| Refused::Platform(error.to_string()))?
             .map_err(|error| match error {
                 // A file that is missing or cannot be run is what the configuration asks for, not the machine's fault.
-                PlatformError::Refused { .. } => Refused::Config(error.to_string()),
-                PlatformError::Stale { .. } | PlatformError::Unreachable(_) => {
-                    Refused::Platform(error.to_string())
-                }
+                PlatformError::Content { .. } => Refused::Config(error.to_string()),
+                PlatformError::Refused { .. }
+                | PlatformError::Stale { .. }
+                | PlatformError::Unreachable(_) => Refused::Platform(error.to_string()),
             })
     }
 

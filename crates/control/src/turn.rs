@@ -235,7 +235,11 @@ impl Loop {
     fn execute(&mut self, name: &ServiceName, action: Action) {
         match self.platform.execute(action) {
             Ok(()) | Err(PlatformError::Stale { .. }) => {}
-            Err(error @ (PlatformError::Refused { .. } | PlatformError::Unreachable(_))) => {
+            Err(
+                error @ (PlatformError::Refused { .. }
+                | PlatformError::Content { .. }
+                | PlatformError::Unreachable(_)),
+            ) => {
                 if let Some(watch) = self.watches.get_mut(name) {
                     watch.restless = true;
                 }

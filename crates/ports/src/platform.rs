@@ -14,6 +14,9 @@ pub enum PlatformError {
     Stale { offered: SplitGeneration, known: SplitGeneration },
     #[error("{what}: {why}. {fix}")]
     Refused { what: String, why: String, fix: String },
+    /// What the configuration asks for is not there or cannot be used.
+    #[error("{what}: {why}. {fix}")]
+    Content { what: String, why: String, fix: String },
     #[error("the platform does not answer: {0}")]
     Unreachable(String),
 }

@@ -42,10 +42,12 @@ impl Platform for LocalPlatform {
 
     fn prepare(&self, spec: &ServiceSpec, label: &str, now: Timestamp) -> Result<Revision, PlatformError> {
         snapshot::prepare(&self.shared.paths, &self.shared.project, spec, label, now).map_err(|error| {
-            PlatformError::Refused {
-                what: format!("service {}", spec.name),
-                why: error.to_string(),
-                fix: error.fix().to_owned(),
+            let what = format!("service {}", spec.name);
+            let (why, fix) = (error.to_string(), error.fix().to_owned());
+            if error.is_of_the_machine() {
+                PlatformError::Refused { what, why, fix }
+            } else {
+                PlatformError::Content { what, why, fix }
             }
         })
     }

@@ -40,6 +40,18 @@ pub(crate) enum SnapshotError {
 }
 
 impl SnapshotError {
+    /// Nothing in the file would mend it.
+    pub(crate) fn is_of_the_machine(&self) -> bool {
+        match self {
+            Self::Changing(_) | Self::Unwritable { .. } => true,
+            Self::Missing(_)
+            | Self::NoMatch(_)
+            | Self::Outside(_)
+            | Self::Unreadable { .. }
+            | Self::TooLarge { .. } => false,
+        }
+    }
+
     /// What to do about it.
     pub(crate) fn fix(&self) -> &'static str {
         match self {

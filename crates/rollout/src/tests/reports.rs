@@ -86,8 +86,8 @@ fn a_rollback_is_told_with_its_numbers() {
     let expected = "\
 rollout 2 · shop v1 → v2 · rolled back after 3.3 s at step 2 (25 %)
 
-Because   gate error-rate failed: canary 6.32 % (6 of 95), limit 1 % (99 % sure)
-          e = 105, limit 100
+Because   gate error-rate failed: canary 6.32 % (6 of 95), limit 1 %
+          e = 148, limit 99: 99 % sure
 Where     route           failed as                  canary           stable
           POST /checkout  5xx                        6 / 24          0 / 452  new in canary
 Log       shop-020202020202-1 pid 41 running

@@ -239,7 +239,7 @@ fn a_bake_is_not_settled_with_an_instance_missing() {
 fn a_finding_holds_the_bake_but_not_for_ever() {
     let mut world = at_step(2);
     world.until(Say::Pass, 100, |world| matches!(world.phase(), Phase::Baking { .. }));
-    (0..40).for_each(|_| world.turn(Say::Finding));
+    (0..30).for_each(|_| world.turn(Say::Finding));
     assert!(matches!(world.phase(), Phase::Baking { .. }));
     world.until(Say::Finding, 80, |world| world.phase() == &Phase::Succeeded);
 }
