@@ -25,7 +25,7 @@ pub struct InstanceStatus {
     /// The last exits, oldest first, at most ten.
     pub exits: Vec<ExitRecord>,
     pub memory_bytes: u64,
-    /// Share of one core over the last second.
+    /// Share of one core over the last three seconds.
     pub cpu_ratio: f64,
     /// Requests answered by the present process, and those it has now (tunnels included).
     pub attempts: u64,

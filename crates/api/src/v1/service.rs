@@ -79,7 +79,7 @@ pub struct Instance {
     /// Oldest first, at most ten.
     pub exits: Vec<Exit>,
     pub memory_bytes: u64,
-    /// Share of one core over the last second.
+    /// Share of one core over the last three seconds.
     pub cpu_ratio: f64,
     pub attempts: u64,
     pub in_flight: u64,

@@ -20,8 +20,8 @@ use crate::client::{KeeperClient, KeeperError};
 use crate::protocol::{EdgeStatus, Identity, InstanceSpec, Listing, Request};
 use crate::time::now;
 
-const TURN: Duration = Duration::from_millis(50);
-const USAGE_EVERY: Duration = Duration::from_secs(1);
+const TURN: Duration = Duration::from_millis(100);
+const USAGE_EVERY: Duration = Duration::from_secs(3);
 /// How long a keeper may take from its start to its first answer, the taking over of sockets included.
 const KEEPER_START: Duration = Duration::from_secs(5);
 
