@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use staunch_api::v1::{Entry, Service};
-use staunch_rollout::{Cause, Event};
+use staunch_rollout::{Cause, Command, Event};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -91,6 +91,7 @@ const KEYS: &str = "space pause/resume · P promote · A abort · q detach";
 /// Shows the rollout until it ends. Ctrl-C detaches; it never aborts.
 pub(crate) async fn follow(term: &Term, remote: &Remote, quest: &Quest) -> Result<Ending, Failure> {
     if quest.until == Until::Started {
+        remote.wait_until_shown(&quest.service, quest.rollout).await?;
         return Ok(Ending::Reached);
     }
     let screen = Screen::open(term, KEYS);
@@ -210,10 +211,10 @@ impl Follower<'_> {
             self.latest.as_ref().and_then(|view| view.rollout.as_ref()).is_some_and(|r| r.paused.is_some());
         let command = match key {
             'q' => return true,
-            ' ' if paused => "resume",
-            ' ' => "pause",
-            'P' => "promote",
-            'A' => "abort",
+            ' ' if paused => Command::Resume,
+            ' ' => Command::Pause,
+            'P' => Command::Promote,
+            'A' => Command::Abort,
             _ => return false,
         };
         if let Err(failure) = remote.command(&self.quest.service, command, "", Some(self.quest.rollout)).await

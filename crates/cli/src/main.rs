@@ -15,6 +15,7 @@ mod view;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use staunch_rollout::Command as Spoken;
 
 use crate::args::{AuditCommand, Cli, Command};
 use crate::commands::{doctor, offline, online, plan, roles, up};
@@ -113,9 +114,9 @@ async fn ask(term: &Term, cli: &Cli, place: &Place) -> Outcome {
         Command::Status(args) => online::status(term, &remote()?, args.service.as_deref()).await,
         Command::Watch(args) => online::watch(term, &remote()?, args).await,
         Command::Promote(args) => online::promote(term, &remote()?, args).await,
-        Command::Pause(args) => online::verb(term, &remote()?, "pause", args).await,
-        Command::Resume(args) => online::verb(term, &remote()?, "resume", args).await,
-        Command::Abort(args) => online::verb(term, &remote()?, "abort", args).await,
+        Command::Pause(args) => online::verb(term, &remote()?, Spoken::Pause, args).await,
+        Command::Resume(args) => online::verb(term, &remote()?, Spoken::Resume, args).await,
+        Command::Abort(args) => online::verb(term, &remote()?, Spoken::Abort, args).await,
         Command::Rollback(args) => online::rollback(term, &remote()?, args).await,
         Command::Explain(args) => online::explain(term, &remote()?, args).await,
         Command::History(args) => online::history(term, &remote()?, args).await,

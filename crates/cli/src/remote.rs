@@ -107,17 +107,10 @@ impl Remote {
     pub(crate) async fn command(
         &self,
         service: &str,
-        name: &str,
+        command: Command,
         reason: &str,
         rollout: Option<u64>,
     ) -> Result<u64, Failure> {
-        let command = match name {
-            "pause" => Command::Pause,
-            "resume" => Command::Resume,
-            "promote" => Command::Promote,
-            "promote-full" => Command::PromoteFull,
-            _ => Command::Abort,
-        };
         let reason = Some(reason.to_owned()).filter(|reason| !reason.is_empty());
         let asked = CommandRequest { reason, expect: Expect { rollout, step: None } };
         Ok(self.client.command_service(service, command, &asked).await?.rollout)
@@ -131,6 +124,18 @@ impl Remote {
     ) -> Result<Deployed, Failure> {
         let reason = Some(reason.to_owned()).filter(|reason| !reason.is_empty());
         Ok(self.client.rollback(service, &RollbackRequest { to, reason }).await?)
+    }
+
+    /// The answer to a deploy comes before the turn that shows it: whoever asks next shall see it.
+    pub(crate) async fn wait_until_shown(&self, service: &str, rollout: u64) -> Result<(), Failure> {
+        let deadline = Instant::now() + PATIENCE;
+        while self.service(service).await?.rollout.is_none_or(|shown| shown.id < rollout) {
+            if Instant::now() >= deadline {
+                return Err(Failure::new(Exit::TimedOut, "control does not show the rollout it began"));
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
     }
 
     pub(crate) async fn report(&self, rollout: u64) -> Result<Report, Failure> {

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use staunch_api::v1::{Deployed, Rollout, Service};
 use staunch_model::human_duration;
+use staunch_rollout::Command;
 
 use crate::args::{
     DeployArgs, ExplainArgs, HistoryArgs, LogsArgs, Output, PromoteArgs, RollbackArgs, UpgradeArgs, VerbArgs,
@@ -62,17 +63,19 @@ pub(crate) async fn watch(term: &Term, remote: &Remote, args: &WatchArgs) -> Out
     conclude(term, &quest, &ending)
 }
 
-pub(crate) async fn verb(term: &Term, remote: &Remote, name: &str, args: &VerbArgs) -> Outcome {
+pub(crate) async fn verb(term: &Term, remote: &Remote, command: Command, args: &VerbArgs) -> Outcome {
     let service = remote.one(args.service.as_deref()).await?;
-    let rollout = remote.command(&service.name, name, &args.reason, None).await?;
+    let rollout = remote.command(&service.name, command, &args.reason, None).await?;
+    // As in the API's paths: `promote-full`.
+    let name = command.name().replace(" --", "-");
     let json = serde_json::json!({ "service": service.name, "rollout": rollout, "command": name, "exit": 0 });
     term.say_result(&format!("{}: rollout {rollout}: {name}", service.name), &json);
     Ok(Exit::Ok)
 }
 
 pub(crate) async fn promote(term: &Term, remote: &Remote, args: &PromoteArgs) -> Outcome {
-    let name = if args.full { "promote-full" } else { "promote" };
-    verb(term, remote, name, &args.verb).await
+    let command = if args.full { Command::PromoteFull } else { Command::Promote };
+    verb(term, remote, command, &args.verb).await
 }
 
 /// Waits until the way back is done.
