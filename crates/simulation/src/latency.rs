@@ -1,0 +1,196 @@
+//! Latency laws as shares of cells, and histograms drawn from them.
+
+use staunch_model::{LATENCY_BUCKETS, bucket_bounds_micros};
+
+use crate::chance::Chance;
+use crate::draw::binomial;
+use crate::world::World;
+
+/// Buckets of the edge's scale that make one cell: 4.4 % wide, less than half a bin of the rank test.
+const BUCKETS_PER_CELL: u16 = 2;
+/// Cells with less than this are left out; a billion requests do not miss them.
+const NOTHING: f64 = 1e-9;
+
+/// Where the tail begins that is stretched, and the percentile that tells by how much, as standard normal quantiles:
+/// 98 % and 99 %.
+const TAIL_FROM: f64 = 2.053_748_910_631_823;
+const TAIL_AT: f64 = 2.326_347_874_040_841;
+
+/// A version's latencies as the simulation draws them: one bucket stands for each cell.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Cells {
+    buckets: Vec<u16>,
+    /// Share of all cells up to this one, ascending to 1; as long as `buckets`.
+    upto: Vec<f64>,
+}
+
+/// How a version's latencies differ from the world's.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Shape {
+    pub(crate) slower: f64,
+    pub(crate) tail: f64,
+}
+
+impl Shape {
+    pub(crate) const USUAL: Self = Self { slower: 1.0, tail: 1.0 };
+}
+
+impl Cells {
+    /// `speeds` are the logarithms of what the instances differ by; each takes an equal part of the requests.
+    pub(crate) fn new(world: &World, shape: Shape, speeds: &[f64]) -> Self {
+        let law = Law::new(world, shape);
+        let below = |micros: u64| {
+            let at = speeds.iter().map(|speed| law.below(micros as f64, *speed));
+            at.sum::<f64>() / speeds.len().max(1) as f64
+        };
+        let (mut cells, mut before) = (Self { buckets: Vec::new(), upto: Vec::new() }, 0.0);
+        for bucket in (0..LATENCY_BUCKETS as u16).step_by(usize::from(BUCKETS_PER_CELL)) {
+            let upto = below(bucket_bounds_micros(bucket + BUCKETS_PER_CELL - 1).1);
+            if upto - before > NOTHING {
+                cells.buckets.push(bucket);
+                cells.upto.push(upto);
+                before = upto;
+            }
+        }
+        cells.complete()
+    }
+
+    /// The last cell takes what is beyond it.
+    fn complete(mut self) -> Self {
+        if self.buckets.is_empty() {
+            (self.buckets, self.upto) = (vec![LATENCY_BUCKETS as u16 - BUCKETS_PER_CELL], vec![1.0]);
+        }
+        if let Some(last) = self.upto.last_mut() {
+            *last = 1.0;
+        }
+        self
+    }
+
+    /// `(bucket, share)`, ascending by bucket.
+    pub(crate) fn shares(&self) -> impl Iterator<Item = (u16, f64)> {
+        let before = std::iter::once(&0.0).chain(&self.upto);
+        self.buckets.iter().zip(self.upto.iter().zip(before)).map(|(bucket, (upto, before))| (*bucket, upto - before))
+    }
+
+    /// The latency of a share of all requests, in microseconds: the middle of its bucket.
+    pub(crate) fn quantile_micros(&self, share: f64) -> f64 {
+        let at = self.upto.partition_point(|upto| *upto < share).min(self.buckets.len() - 1);
+        let (low, high) = bucket_bounds_micros(self.buckets[at]);
+        (low + high) as f64 / 2.0
+    }
+
+    /// Adds `requests` drawn from the law to a histogram that ends before its first bucket.
+    pub(crate) fn draw(&self, chance: &mut Chance, requests: u64, into: &mut Vec<(u16, u64)>) {
+        self.halve(chance, requests, 0, self.buckets.len(), into);
+    }
+
+    /// A multinomial as a tree of binomials: halves without requests cost nothing.
+    fn halve(&self, chance: &mut Chance, requests: u64, low: usize, high: usize, into: &mut Vec<(u16, u64)>) {
+        if requests == 0 {
+            return;
+        }
+        if requests == 1 {
+            return into.push((self.buckets[self.one(chance, low, high)], 1));
+        }
+        if high - low == 1 {
+            return into.push((self.buckets[low], requests));
+        }
+        let middle = usize::midpoint(low, high);
+        let (before, upto) = self.range(low, high);
+        let left = binomial(chance, requests, (self.upto[middle - 1] - before) / (upto - before));
+        self.halve(chance, left, low, middle, into);
+        self.halve(chance, requests - left, middle, high, into);
+    }
+
+    fn one(&self, chance: &mut Chance, low: usize, high: usize) -> usize {
+        let (before, upto) = self.range(low, high);
+        let at = before + chance.unit() * (upto - before);
+        (low + self.upto[low..high].partition_point(|upto| *upto <= at)).min(high - 1)
+    }
+
+    fn range(&self, low: usize, high: usize) -> (f64, f64) {
+        (if low == 0 { 0.0 } else { self.upto[low - 1] }, self.upto[high - 1])
+    }
+}
+
+/// A lognormal law, its tail stretched above the 98th percentile.
+struct Law {
+    log_median: f64,
+    sigma: f64,
+    stretch: f64,
+}
+
+impl Law {
+    fn new(world: &World, shape: Shape) -> Self {
+        let span = world.sigma * (TAIL_AT - TAIL_FROM);
+        Self {
+            log_median: libm::log(world.latency_ms * 1e3 * shape.slower),
+            sigma: world.sigma,
+            // In logarithms the tail is a line: this slope takes the 99th percentile to `tail` times itself.
+            stretch: (span + libm::log(shape.tail)) / span,
+        }
+    }
+
+    /// The share of requests faster than `micros` on an instance that is `exp(speed)` times as slow as the median.
+    fn below(&self, micros: f64, speed: f64) -> f64 {
+        let z = (libm::log(micros) - self.log_median - speed) / self.sigma;
+        let z = if z > TAIL_FROM { TAIL_FROM + (z - TAIL_FROM) / self.stretch } else { z };
+        0.5 * libm::erfc(-z * std::f64::consts::FRAC_1_SQRT_2)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use staunch_model::Histogram;
+
+    use super::*;
+
+    fn usual(world: &World) -> Cells {
+        Cells::new(world, Shape::USUAL, &[0.0])
+    }
+
+    #[test]
+    fn quantiles_are_those_of_the_law() {
+        let world = World::default();
+        let cells = usual(&world);
+        let near = |micros: f64, expected: f64| (micros / expected - 1.0).abs() < 0.045;
+        assert!(near(cells.quantile_micros(0.5), 50_000.0));
+        assert!(near(cells.quantile_micros(0.99), 50_000.0 * (0.6 * TAIL_AT).exp()));
+        let tail = Cells::new(&world, Shape { slower: 1.0, tail: 2.0 }, &[0.0]);
+        assert!(near(tail.quantile_micros(0.99), 2.0 * 50_000.0 * (0.6 * TAIL_AT).exp()));
+        assert_eq!(tail.quantile_micros(0.9), cells.quantile_micros(0.9));
+        let slower = Cells::new(&world, Shape { slower: 2.0, tail: 1.0 }, &[0.0]);
+        assert!(near(slower.quantile_micros(0.5), 100_000.0));
+    }
+
+    #[test]
+    fn draws_follow_the_shares() {
+        let cells = usual(&World::default());
+        let mut chance = Chance::new(1, 1);
+        let mut sum = Histogram::default();
+        for requests in [1, 2, 40, 99_957, 300_000] {
+            let mut drawn = Vec::new();
+            cells.draw(&mut chance, requests, &mut drawn);
+            assert!(drawn.is_sorted_by(|a, b| a.0 < b.0));
+            let drawn = Histogram(drawn);
+            assert_eq!(drawn.count(), requests);
+            sum.merge(&drawn);
+        }
+        let seen = |bucket| sum.0.iter().find(|entry| entry.0 == bucket).map_or(0.0, |entry| entry.1 as f64);
+        let expected = cells.shares().map(|(bucket, share)| (bucket, share * 400_000.0));
+        let misfits: Vec<f64> =
+            expected.filter(|e| e.1 > 10.0).map(|(b, e)| (seen(b) - e) * (seen(b) - e) / e).collect();
+        let freedom = misfits.len() as f64;
+        assert!(misfits.iter().sum::<f64>() < freedom + 5.0 * (2.0 * freedom).sqrt(), "{misfits:?}");
+    }
+
+    #[test]
+    fn laws_beyond_the_scale_are_its_ends() {
+        for text in ["latency-ms=60000,sigma=3", "latency-ms=0.1,sigma=3", "latency-ms=60000,slower=100"] {
+            let world = World::read(text).unwrap();
+            let cells = Cells::new(&world, Shape { slower: world.slower, tail: 1.0 }, &[0.0, 1.0]);
+            let total: f64 = cells.shares().map(|(_, share)| share).sum();
+            assert!((total - 1.0).abs() < 1e-12, "{text}: {total}");
+        }
+    }
+}
