@@ -22,11 +22,12 @@ pub(crate) fn read(reader: &mut Reader<'_>, service: &Section<'_>) -> Vec<GateSp
     if !section.is_present() {
         return [DEFAULT].into_iter().chain(blast_radius).collect();
     }
-    if Metric::ALL.into_iter().all(|metric| section.find(metric.name()).is_none()) {
+    let own = |name: &str| section.find(name).is_some();
+    if !own("blast-radius") && Metric::ALL.into_iter().all(|metric| !own(metric.name())) {
+        // Who writes an empty table wants no gate.
         let message = format!("{} has no gate", section.title());
         reader.report(Diagnostic::warning(Code::NoGates, message, section.span.clone()));
-        // Who writes an empty table wants no gate; who writes this one wants this one.
-        return blast_radius.filter(|_| section.find("blast-radius").is_some()).into_iter().collect();
+        return vec![];
     }
     gates.into_iter().chain(blast_radius).collect()
 }

@@ -56,10 +56,9 @@ fn the_story_of_the_example_holds() {
 }
 
 #[test]
-fn everybody_is_no_blast_radius_and_an_empty_table_asks_nothing() {
+fn everybody_is_no_blast_radius() {
     let gates = |lines: &str| accepted(&with(lines)).project.services.remove(0).gates;
     assert_eq!(gates("[gates]\nerror-rate = { max = \"1%\" }\nblast-radius = \"100%\"").len(), 1);
-    assert_eq!(gates("[gates]").len(), 0);
     assert_eq!(gates("[gates]\nblast-radius = \"1%\"")[0].limit, GateLimit::BlastRadius { share: 0.01 });
 }
 
