@@ -16,14 +16,14 @@ pub(crate) struct FailingClients {
 const MOST: usize = 8_192;
 
 impl FailingClients {
-    /// How many of `clients` have not failed before in this minute.
-    pub(crate) fn admit(&mut self, at: Timestamp, clients: impl Iterator<Item = u64>) -> u64 {
+    /// Whether `client` has failed before in this minute; from now on it has.
+    pub(crate) fn has_failed(&mut self, at: Timestamp, client: u64) -> bool {
         let minute = at.0.div_euclid(60_000);
         if minute != self.minute {
             self.minute = minute;
             self.seen.clear();
         }
-        clients.filter(|client| self.is_new(*client)).count() as u64
+        !self.is_new(client)
     }
 
     fn is_new(&mut self, client: u64) -> bool {
@@ -38,15 +38,15 @@ mod tests {
     #[test]
     fn a_client_counts_once_a_minute() {
         let mut clients = FailingClients::default();
-        assert_eq!(clients.admit(Timestamp(1_000), [7, 7, 8].into_iter()), 2);
-        assert_eq!(clients.admit(Timestamp(59_000), [7, 9].into_iter()), 1);
-        assert_eq!(clients.admit(Timestamp(60_000), [7].into_iter()), 1);
+        let repeated = [(1_000, 7), (1_000, 7), (1_000, 8), (59_000, 7), (59_000, 9), (60_000, 7)]
+            .map(|(at, client)| clients.has_failed(Timestamp(at), client));
+        assert_eq!(repeated, [false, true, false, true, false, false]);
     }
 
     #[test]
     fn memory_is_bounded_and_overflow_still_counts() {
         let mut clients = FailingClients::default();
-        assert_eq!(clients.admit(Timestamp(0), 0..20_000), 20_000);
+        assert!((0..20_000).all(|client| !clients.has_failed(Timestamp(0), client)));
         assert_eq!(clients.seen.len(), MOST);
     }
 }

@@ -8,6 +8,8 @@ use crate::absolute::Absolute;
 use crate::harm::{Harm, Source};
 use crate::intake::Arms;
 use crate::latency::{quantile_band, slow};
+use crate::look::SplitLook;
+use crate::severity::{Severity, severity};
 use crate::verdict::{Band, GateReading, Outcome, Verdict};
 use crate::words;
 
@@ -45,6 +47,14 @@ pub(crate) enum Test {
         margin: f64,
         quantile: f64,
     },
+    /// At the `next` share of the traffic, at most `share` of all requests fails for the canary's sake: it fails at
+    /// most `share / next` more often than stable. The first step that would break this has a true null, so one
+    /// chance of error serves the whole ramp.
+    BlastRadius {
+        pass: NonInferiority,
+        share: f64,
+        next: f64,
+    },
     /// The limit does not fit the metric; `validate` refuses it, and here it never opens.
     Unanswerable,
 }
@@ -67,45 +77,47 @@ impl Gate {
         Self { spec: spec.clone(), test: Test::new(spec, beta, harm), beta }
     }
 
-    pub(crate) fn enter_split(&mut self) {
+    /// `next` is the share of the traffic that a pass will open.
+    pub(crate) fn enter_split(&mut self, next: f64) {
         match &mut self.test {
             Test::ErrorMax { pass, max, .. } => *pass = OneSample::pass(*max),
             Test::LatencyMax { pass, quantile, .. } => *pass = OneSample::pass(1.0 - *quantile),
             Test::ErrorVsStable { pass, .. } => pass.restart(),
+            Test::BlastRadius { pass, share, next: opens } => {
+                *opens = next;
+                *pass = NonInferiority::new(*share / next);
+            }
             Test::LatencyVsStable { .. } | Test::Unanswerable => {}
         }
     }
 
-    /// A report's counts: they feed harm always, the pass under the present split alone.
-    pub(crate) fn observe(
-        &mut self,
-        harm: &mut Harm,
-        distinct: Arms<Counts>,
-        raw: Arms<Counts>,
-        latency: Arms<&Histogram>,
-        present: bool,
-    ) {
+    /// One split's counts: they feed harm always, the pass under the present split alone.
+    pub(crate) fn observe(&mut self, harm: &mut Harm, split: &SplitLook, present: bool) {
         match &mut self.test {
             Test::ErrorMax { absolute, pass, .. } => {
-                harm.absolute[*absolute].observe(distinct);
+                harm.absolute[*absolute].observe(split.distinct());
                 if present {
-                    pass.observe(raw.canary);
+                    pass.observe(split.raw().canary);
                 }
             }
             Test::LatencyMax { absolute, pass, max, .. } => {
+                let latency = split.latency();
                 let counts = Arms { canary: slow(latency.canary, *max), stable: slow(latency.stable, *max) };
                 harm.absolute[*absolute].observe(counts);
                 if present {
                     pass.observe(counts.canary);
                 }
             }
-            Test::ErrorVsStable { .. } | Test::LatencyVsStable { .. } | Test::Unanswerable => {}
+            Test::ErrorVsStable { .. }
+            | Test::BlastRadius { .. }
+            | Test::LatencyVsStable { .. }
+            | Test::Unanswerable => {}
         }
     }
 
     /// A closed bucket of the present split.
     pub(crate) fn compare(&mut self, raw: Arms<Counts>) {
-        if let Test::ErrorVsStable { pass, .. } = &mut self.test {
+        if let Test::ErrorVsStable { pass, .. } | Test::BlastRadius { pass, .. } = &mut self.test {
             pass.observe(raw.canary, raw.stable);
         }
     }
@@ -117,7 +129,7 @@ impl Gate {
     pub(crate) fn log_e_pass(&self, harm: &Harm) -> f64 {
         match &self.test {
             Test::ErrorMax { pass, .. } | Test::LatencyMax { pass, .. } => pass.log_e(),
-            Test::ErrorVsStable { pass, .. } => pass.log_e(),
+            Test::ErrorVsStable { pass, .. } | Test::BlastRadius { pass, .. } => pass.log_e(),
             Test::LatencyVsStable { test, .. } => harm.latency[*test].log_e_pass(),
             Test::Unanswerable => 0.0,
         }
@@ -129,7 +141,7 @@ impl Gate {
             Test::ErrorMax { absolute, .. } | Test::LatencyMax { absolute, .. } => {
                 Some(Source::Absolute(absolute))
             }
-            Test::ErrorVsStable { .. } => Some(Source::Errors),
+            Test::ErrorVsStable { .. } | Test::BlastRadius { .. } => Some(Source::Errors),
             Test::LatencyVsStable { test, .. } => Some(Source::Latency(test)),
             Test::Unanswerable => None,
         }
@@ -139,7 +151,10 @@ impl Gate {
     pub(crate) fn both_bad<'a>(&self, harm: &'a Harm) -> Option<&'a Absolute> {
         let absolute = match self.test {
             Test::ErrorMax { absolute, .. } | Test::LatencyMax { absolute, .. } => &harm.absolute[absolute],
-            Test::ErrorVsStable { .. } | Test::LatencyVsStable { .. } | Test::Unanswerable => return None,
+            Test::ErrorVsStable { .. }
+            | Test::BlastRadius { .. }
+            | Test::LatencyVsStable { .. }
+            | Test::Unanswerable => return None,
         };
         absolute.both_bad(harm.limit()).then_some(absolute)
     }
@@ -160,16 +175,20 @@ impl Gate {
             Some(because) => verdict(Outcome::Fail, because.to_owned()),
             None => self.open_verdict(harm, now, warming, needs, verdict),
         };
+        let log_e_harm = self.log_e_harm(harm);
+        let harm_limit = self.source().map_or(harm.limit(), |source| harm.limit_of(source));
+        let severity = self.effect(harm, now).and_then(|effect| severity(effect, log_e_harm / harm_limit));
         GateReading {
             gate: self.spec.name(),
+            severity: if fail.is_some() { Some(Severity::Critical) } else { severity },
             verdict,
             no_data: self.spec.no_data,
             canary: bands.canary,
             stable: bands.stable,
             limit: self.limit_words(),
-            log_e_harm: self.log_e_harm(harm),
+            log_e_harm,
             log_e_pass,
-            harm_limit: self.source().map_or(harm.limit(), |source| harm.limit_of(source)),
+            harm_limit,
             pass_limit: self.pass_limit(),
             needs,
         }
@@ -212,7 +231,10 @@ impl Gate {
     }
 
     fn needs_stable(&self) -> bool {
-        matches!(self.test, Test::ErrorVsStable { .. } | Test::LatencyVsStable { .. })
+        match self.test {
+            Test::ErrorVsStable { .. } | Test::BlastRadius { .. } | Test::LatencyVsStable { .. } => true,
+            Test::ErrorMax { .. } | Test::LatencyMax { .. } | Test::Unanswerable => false,
+        }
     }
 
     /// A rank test speaks of the whole distribution: the quantile that the gate names must agree.
@@ -225,21 +247,39 @@ impl Gate {
         }
     }
 
-    fn log_e_harm(&self, harm: &Harm) -> f64 {
-        match self.source() {
-            Some(Source::Errors) => harm.log_e_errors(),
-            Some(Source::Latency(test)) => harm.latency[test].log_e_harm(),
-            Some(Source::Absolute(test)) => harm.absolute[test].log_e(),
-            Some(Source::Guard) | None => 0.0,
+    /// How many times what is allowed was measured: the canary's rate or latency over its limit, over stable's for a
+    /// comparison. `None` without measurements.
+    fn effect(&self, harm: &Harm, now: &Present) -> Option<f64> {
+        let counts = if now.counts.canary.is_empty() { harm.compared.whole } else { now.counts };
+        let worse = |allowed: f64| Some(counts.canary.rate()? / allowed.max(1e-6));
+        let slower = |quantile: f64, allowed: f64| {
+            Some(now.latency.canary.quantile_micros(quantile)? / allowed.max(1.0))
+        };
+        match self.test {
+            Test::ErrorMax { max, .. } => worse(max),
+            Test::ErrorVsStable { .. } | Test::BlastRadius { .. } => worse(counts.stable.rate()?),
+            Test::LatencyMax { max, quantile, .. } => slower(quantile, max),
+            Test::LatencyVsStable { margin, quantile, .. } => {
+                slower(quantile, now.latency.stable.quantile_micros(quantile)? * (1.0 + margin))
+            }
+            Test::Unanswerable => None,
         }
     }
 
+    fn log_e_harm(&self, harm: &Harm) -> f64 {
+        self.source().map_or(0.0, |source| harm.log_e_of(source))
+    }
+
     pub(crate) fn limit_words(&self) -> String {
+        if let Test::BlastRadius { share, next, .. } = self.test {
+            return format!("stable + {} at {}", words::exact_points(share / next), words::exact_percent(next));
+        }
         match self.spec.limit {
             GateLimit::MaxRatio { max } => words::exact_percent(max),
             GateLimit::MaxMicros { max } => words::micros(max as f64),
             GateLimit::VsStableRatio { margin } => format!("stable + {}", words::exact_percent(margin)),
             GateLimit::VsStablePoints { margin } => format!("stable + {}", words::exact_points(margin)),
+            GateLimit::BlastRadius { share } => format!("{} of all requests", words::exact_percent(share)),
         }
     }
 
@@ -248,7 +288,9 @@ impl Gate {
         let limit = self.limit_words();
         match self.test {
             Test::ErrorMax { .. } => format!("{}, limit {limit}", words::arm("canary", now.counts.canary)),
-            Test::ErrorVsStable { .. } => format!("{}, limit {limit}", words::both(now.counts)),
+            Test::ErrorVsStable { .. } | Test::BlastRadius { .. } => {
+                format!("{}, limit {limit}", words::both(now.counts))
+            }
             Test::LatencyMax { quantile, .. } => {
                 format!("{}, limit {limit}", latency_words("canary", &now.latency.canary, quantile))
             }
@@ -265,7 +307,7 @@ impl Gate {
             stable: quantile_band(&now.latency.stable, quantile, limit),
         };
         match self.test {
-            Test::ErrorMax { .. } | Test::ErrorVsStable { .. } => {
+            Test::ErrorMax { .. } | Test::ErrorVsStable { .. } | Test::BlastRadius { .. } => {
                 Arms { canary: rate_band(counts.canary), stable: rate_band(counts.stable) }
             }
             Test::LatencyMax { max, quantile, .. } => latency(quantile, Some(max)),
@@ -292,7 +334,9 @@ impl Gate {
                 let counts = slow(&now.latency.canary, *max);
                 one_sample_needs(&harm.absolute[*absolute], pass, counts, *clean, missing)
             }
-            Test::ErrorVsStable { pass, .. } => requests(missing, pass.growth(now.share)),
+            Test::ErrorVsStable { pass, .. } | Test::BlastRadius { pass, .. } => {
+                requests(missing, pass.growth(now.share))
+            }
             Test::LatencyVsStable { .. } => {
                 let attempts = now.latency.canary.count();
                 let gained = self.log_e_pass(harm);
@@ -318,6 +362,9 @@ impl Test {
             (GateLimit::VsStablePoints { margin }, None) => {
                 Self::ErrorVsStable { pass: NonInferiority::new(margin), margin }
             }
+            (GateLimit::BlastRadius { share }, None) => {
+                Self::BlastRadius { pass: NonInferiority::new(share), share, next: 1.0 }
+            }
             (GateLimit::MaxMicros { max }, Some(quantile)) => Self::LatencyMax {
                 absolute: harm.absolute_test(1.0 - quantile),
                 pass: OneSample::pass(1.0 - quantile),
@@ -328,7 +375,12 @@ impl Test {
             (GateLimit::VsStableRatio { margin }, Some(quantile)) => {
                 Self::LatencyVsStable { test: harm.latency_test(margin), margin, quantile }
             }
-            (GateLimit::MaxRatio { .. } | GateLimit::VsStablePoints { .. }, Some(_))
+            (
+                GateLimit::MaxRatio { .. }
+                | GateLimit::VsStablePoints { .. }
+                | GateLimit::BlastRadius { .. },
+                Some(_),
+            )
             | (GateLimit::MaxMicros { .. } | GateLimit::VsStableRatio { .. }, None) => Self::Unanswerable,
         }
     }

@@ -1,20 +1,19 @@
 //! Everything that is held against the canary, joined into one number that decides.
 
 use serde::{Deserialize, Serialize};
-use staunch_evidence::{Counts, RateRatio, log_average};
+use staunch_evidence::{Counts, log_average};
+use staunch_model::{EvidenceSpec, EvidenceWeights, SplitGeneration, Timestamp};
 
 use crate::absolute::Absolute;
+use crate::errors::Errors;
 use crate::intake::Arms;
 use crate::latency::LatencyTest;
-
-/// What each kind of evidence weighs in the average.
-const ERRORS: f64 = 0.50;
-const LATENCY: f64 = 0.25;
-const ABSOLUTE: f64 = 0.15;
-const GUARD: f64 = 0.10;
+use crate::look::SplitLook;
+use crate::words;
 
 /// Where a piece of evidence comes from; the index is that of the test.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Source {
     Errors,
     Latency(usize),
@@ -22,30 +21,84 @@ pub(crate) enum Source {
     Guard,
 }
 
+/// One kind of evidence: what it weighs in the average, and what it says.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Part {
+    pub(crate) source: Source,
+    pub(crate) weight: f64,
+    pub(crate) log_e: f64,
+}
+
 /// The tests run through the whole rollout: a new split never forgives.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Harm {
     /// `ln(1/α)`
     limit: f64,
+    weights: EvidenceWeights,
     /// Error rate against stable; there is none without a stable revision.
-    errors: Option<RateRatio>,
+    errors: Option<Errors>,
     pub(crate) compared: Windows,
     pub(crate) latency: Vec<LatencyTest>,
     pub(crate) absolute: Vec<Absolute>,
     pub(crate) guard: Absolute,
+    pub(crate) carried: bool,
+    /// What is taken off the evidence that an earlier rollout of the same content left behind.
+    leash: Vec<(Source, f64)>,
 }
 
 impl Harm {
-    /// `alpha` is the chance of blaming an innocent version; `catastrophic` the share at which everything fails.
-    pub(crate) fn new(alpha: f64, catastrophic: f64, has_stable: bool) -> Self {
+    /// `catastrophic` is the share of failing requests at which everything plainly fails.
+    pub(crate) fn new(evidence: &EvidenceSpec, catastrophic: f64, has_stable: bool) -> Self {
         Self {
-            limit: -libm::log(alpha.clamp(1e-12, 0.5)),
-            errors: has_stable.then(|| RateRatio::with_restarts(1.0)),
+            limit: -libm::log(evidence.false_rollback.clamp(1e-12, 0.5)),
+            weights: evidence.weights,
+            errors: has_stable.then(Errors::default),
             compared: Windows::default(),
             latency: Vec::new(),
             absolute: Vec::new(),
             guard: Absolute::new(catastrophic),
+            carried: false,
+            leash: Vec::new(),
         }
+    }
+
+    /// Takes over what was found before, test by test; a test that asked something else starts without a past.
+    pub(crate) fn carry(&mut self, earlier: &Self) {
+        if self.errors.is_some() {
+            self.errors.clone_from(&earlier.errors);
+        }
+        self.carried = true;
+        self.compared = earlier.compared.clone();
+        for test in &mut self.latency {
+            if let Some(known) = earlier.latency.iter().find(|known| known.margin == test.margin) {
+                *test = known.clone();
+            }
+        }
+        let known = |limit: f64| earlier.absolute.iter().find(|known| known.limit == limit);
+        for test in &mut self.absolute {
+            if let Some(known) = known(test.limit) {
+                *test = known.clone();
+            }
+        }
+        if self.guard.limit == earlier.guard.limit {
+            self.guard = earlier.guard.clone();
+        }
+        self.shorten();
+    }
+
+    /// Each part may bring at most its share of half of what decides. Multiplying an e-process by less than 1 keeps
+    /// it one.
+    fn shorten(&mut self) {
+        self.leash.clear();
+        let parts = self.parts();
+        let total: f64 = parts.iter().map(|part| part.weight).sum();
+        let most = self.limit - core::f64::consts::LN_2 - libm::log(parts.len() as f64);
+        let surplus = |part: &Part| part.log_e + libm::log(part.weight / total) - most;
+        self.leash = parts
+            .iter()
+            .filter(|part| surplus(part) > 0.0)
+            .map(|part| (part.source, surplus(part)))
+            .collect();
     }
 
     /// The index of the rank test with this margin; gates share it.
@@ -62,11 +115,15 @@ impl Harm {
         self.absolute.len() - 1
     }
 
-    /// A closed bucket: failing clients for the test, failures for the windows that people read.
-    pub(crate) fn compare(&mut self, distinct: Arms<Counts>, raw: Arms<Counts>) {
+    /// What both sides did in one look: failing clients, group of routes by group of routes.
+    pub(crate) fn compare(&mut self, generation: SplitGeneration, split: &SplitLook, at: Timestamp) {
         if let Some(errors) = &mut self.errors {
-            errors.observe(distinct.canary, distinct.stable);
+            errors.observe(generation, split, at);
         }
+    }
+
+    /// A closed bucket's failures, for the windows that people read.
+    pub(crate) fn note_compared(&mut self, raw: Arms<Counts>) {
         self.compared.add(raw);
     }
 
@@ -85,47 +142,83 @@ impl Harm {
         self.limit
     }
 
-    pub(crate) fn log_e_errors(&self) -> f64 {
-        self.errors.as_ref().map_or(0.0, RateRatio::log_e)
+    /// What each kind of evidence weighs and says.
+    pub(crate) fn parts(&self) -> Vec<Part> {
+        let weights = &self.weights;
+        let mut parts = vec![self.part(Source::Guard, weights.guard, self.guard.blame(self.limit))];
+        if let Some(errors) = &self.errors {
+            // Sure to be different is not enough: it must be different for the worse in what people can see.
+            let worse = self.compared.worst().is_some();
+            let log_e = if worse { errors.log_e() } else { f64::NEG_INFINITY };
+            parts.push(self.part(Source::Errors, weights.errors, log_e));
+        }
+        let each = weights.latency / self.latency.len().max(1) as f64;
+        let latency = self.latency.iter().enumerate();
+        parts.extend(latency.map(|(at, test)| self.part(Source::Latency(at), each, test.log_e_harm())));
+        let each = weights.limits / self.absolute.len().max(1) as f64;
+        let absolute = self.absolute.iter().enumerate();
+        parts.extend(absolute.map(|(at, test)| {
+            let log_e = test.blame(self.limit);
+            self.part(Source::Absolute(at), each, log_e)
+        }));
+        parts
+    }
+
+    pub(crate) fn name_of(&self, source: Source) -> String {
+        match source {
+            Source::Errors => "errors vs stable".to_owned(),
+            Source::Latency(at) => {
+                format!("latency vs stable + {}", words::exact_percent(self.latency[at].margin))
+            }
+            Source::Absolute(at) => format!("limit {}", words::exact_percent(self.absolute[at].limit)),
+            Source::Guard => "gross failure".to_owned(),
+        }
+    }
+
+    fn part(&self, source: Source, weight: f64, log_e: f64) -> Part {
+        let leash = self.leash.iter().find(|(of, _)| *of == source).map_or(0.0, |(_, surplus)| *surplus);
+        Part { source, weight, log_e: log_e - leash }
     }
 
     /// The average of all evidence: harm is decided when it reaches [`limit`](Self::limit).
     pub(crate) fn log_e(&self) -> f64 {
-        let parts: Vec<(f64, f64)> = self.parts().iter().map(|part| (part.1, part.2)).collect();
+        let parts: Vec<(f64, f64)> = self.parts().iter().map(|part| (part.weight, part.log_e)).collect();
         log_average(&parts)
     }
 
     /// What contributes most.
     pub(crate) fn culprit(&self) -> Source {
-        let contribution = |part: &(Source, f64, f64)| libm::log(part.1) + part.2;
+        let contribution = |part: &Part| libm::log(part.weight) + part.log_e;
         let parts = self.parts();
         let most = parts.iter().max_by(|a, b| contribution(a).total_cmp(&contribution(b)));
-        most.map_or(Source::Guard, |part| part.0)
+        most.map_or(Source::Guard, |part| part.source)
     }
 
-    /// The level at which the evidence of one source decides alone.
+    /// The evidence of one source, blamed on the canary or not.
+    pub(crate) fn log_e_of(&self, source: Source) -> f64 {
+        let log_e = match source {
+            Source::Errors => self.errors.as_ref().map_or(0.0, Errors::log_e),
+            Source::Latency(test) => self.latency[test].log_e_harm(),
+            Source::Absolute(test) => self.absolute[test].log_e(),
+            Source::Guard => self.guard.log_e(),
+        };
+        self.part(source, 1.0, log_e).log_e
+    }
+
+    /// The level at which the evidence of one source decides, with what the other sources say now: when the sum
+    /// decides, this source's evidence is at or above it.
     pub(crate) fn limit_of(&self, source: Source) -> f64 {
         let parts = self.parts();
-        let total: f64 = parts.iter().map(|part| part.1).sum();
-        let own = parts.iter().find(|part| part.0 == source).map_or(total, |part| part.1);
-        self.limit + libm::log(total / own)
-    }
-
-    /// Source, weight and evidence; a kind's weight is shared by its tests.
-    fn parts(&self) -> Vec<(Source, f64, f64)> {
-        let mut parts = vec![(Source::Guard, GUARD, self.guard.blame(self.limit))];
-        if let Some(errors) = &self.errors {
-            // Sure to be different is not enough: it must be different for the worse in what people can see.
-            let worse = self.compared.worst().is_some();
-            parts.push((Source::Errors, ERRORS, if worse { errors.log_e() } else { f64::NEG_INFINITY }));
-        }
-        let each = LATENCY / self.latency.len().max(1) as f64;
-        let latency = self.latency.iter().enumerate();
-        parts.extend(latency.map(|(at, test)| (Source::Latency(at), each, test.log_e_harm())));
-        let each = ABSOLUTE / self.absolute.len().max(1) as f64;
-        let absolute = self.absolute.iter().enumerate();
-        parts.extend(absolute.map(|(at, test)| (Source::Absolute(at), each, test.blame(self.limit))));
-        parts
+        let total: f64 = parts.iter().map(|part| part.weight).sum();
+        let own = parts.iter().find(|part| part.source == source).map_or(total, |part| part.weight);
+        let others: f64 = parts
+            .iter()
+            .filter(|part| part.source != source)
+            .map(|part| part.weight * libm::exp(part.log_e.min(self.limit + 1.0)))
+            .sum();
+        // What the others leave to be shown; never less than half, so that no source decides on nothing of its own.
+        let missing = (total * libm::exp(self.limit) - others).max(total * libm::exp(self.limit) / 2.0);
+        libm::log(missing / own)
     }
 }
 

@@ -1,15 +1,13 @@
-//! From an edge's report to what the tests take: one group per split, two arms each.
+//! From an edge's report to a look: whose samples these are, which clients failed, which routes belong together.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use staunch_evidence::Counts;
-use staunch_model::{
-    EdgeReport, Failure, Histogram, Outcomes, RevisionDigest, RolloutSpec, ServiceName, SplitGeneration,
-    Timestamp,
-};
+use staunch_model::{EdgeReport, RevisionDigest, RolloutSpec, Sample, ServiceName, SplitGeneration, Timestamp};
 
 use crate::clients::FailingClients;
+use crate::look::{ArmLook, Look, SplitLook, Stratum};
 
 /// Which samples concern this rollout.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,37 +51,130 @@ impl Arms<Counts> {
     }
 }
 
-/// What one arm did under one split since the last report.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Arm {
-    pub(crate) outcomes: Outcomes,
-    pub(crate) latency: Histogram,
-    /// Failures, each client counted once a minute.
-    pub(crate) distinct: u64,
+/// Turns reports into looks; remembers which clients have failed and how routes are grouped.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Intake {
+    pub(crate) subject: Subject,
+    clients: Arms<FailingClients>,
+    /// Routes that are a group of their own, in the order in which they were first seen.
+    routes: Vec<String>,
 }
 
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Group {
-    /// The canary's share in the assignment, 0 to 1.
-    pub(crate) share: f64,
-    pub(crate) arms: Arms<Arm>,
-}
+/// More groups than this split the traffic too finely; later routes share the group 0.
+const MOST_GROUPS: usize = 31;
 
-impl Group {
-    /// Attempts and failing clients: what harm counts.
-    pub(crate) fn distinct(&self) -> Arms<Counts> {
-        let counts = |arm: &Arm| Counts::new(arm.outcomes.judged(), arm.distinct);
-        Arms { canary: counts(&self.arms.canary), stable: counts(&self.arms.stable) }
+impl Intake {
+    pub(crate) fn new(spec: &RolloutSpec, sticky: bool) -> Self {
+        Self { subject: Subject::new(spec, sticky), clients: Arms::default(), routes: Vec::new() }
     }
-    /// Attempts and failures: what people see, and what a pass must overcome.
-    pub(crate) fn raw(&self) -> Arms<Counts> {
-        let counts = |arm: &Arm| Counts::new(arm.outcomes.judged(), arm.outcomes.failed());
-        Arms { canary: counts(&self.arms.canary), stable: counts(&self.arms.stable) }
+
+    pub(crate) fn look(&mut self, report: &EdgeReport, at: Timestamp, warming: bool) -> Look {
+        let mut draft = Draft::default();
+        for sample in &report.samples {
+            if let Some(side) = self.subject.side_of(&sample.service, &sample.revision) {
+                let group = self.group_of(&sample.route);
+                draft.add(side, group, sample);
+            }
+        }
+        if self.subject.sticky {
+            self.forgive_repeated(report, at, &mut draft);
+        }
+        let lapsed = report.lapsed.contains_key(self.subject.service.as_str());
+        Look { at, warming, lapsed, splits: draft.finish() }
+    }
+
+    /// A route's group depends on when it was first seen alone, never on how its requests ended.
+    fn group_of(&mut self, route: &str) -> u16 {
+        let known = self.routes.iter().position(|known| known == route);
+        let at = known.or_else(|| {
+            let room = self.routes.len() < MOST_GROUPS;
+            room.then(|| {
+                self.routes.push(route.to_owned());
+                self.routes.len() - 1
+            })
+        });
+        at.map_or(0, |at| at as u16 + 1)
+    }
+
+    /// Takes back what a client that has already failed in this minute added to the failing clients. Failures
+    /// without a record found no room in the report: each counts as a client of its own.
+    fn forgive_repeated(&mut self, report: &EdgeReport, at: Timestamp, draft: &mut Draft) {
+        for failure in &report.failures {
+            let Some(side) = self.subject.side_of(&failure.service, &failure.revision) else { continue };
+            if self.clients.side(side).has_failed(at, failure.client) {
+                let group = self.group_of(&failure.route);
+                draft.forgive(failure.generation, side, group);
+            }
+        }
+    }
+}
+
+/// A look while its samples are being added up.
+#[derive(Default)]
+struct Draft {
+    splits: BTreeMap<SplitGeneration, SplitLook>,
+    strata: BTreeMap<(SplitGeneration, u16), Stratum>,
+}
+
+impl Draft {
+    fn add(&mut self, side: Side, group: u16, sample: &Sample) {
+        let split = self.splits.entry(sample.generation).or_default();
+        split.share = sample.weight.ratio();
+        let (attempts, failed) = (sample.outcomes.judged(), sample.outcomes.failed());
+        let arm = split.arm(side);
+        arm.assigned += sample.outcomes.assigned;
+        arm.attempts += attempts;
+        arm.failed += failed;
+        arm.clients += failed;
+        arm.latency.merge(&sample.latency);
+        let stratum = self.strata.entry((sample.generation, group)).or_default();
+        stratum.group = group;
+        let counts = stratum.side(side);
+        counts.0 += attempts;
+        counts.1 += failed;
+    }
+
+    fn forgive(&mut self, generation: SplitGeneration, side: Side, group: u16) {
+        if let Some(split) = self.splits.get_mut(&generation) {
+            let arm = split.arm(side);
+            arm.clients = arm.clients.saturating_sub(1);
+        }
+        if let Some(stratum) = self.strata.get_mut(&(generation, group)) {
+            let counts = stratum.side(side);
+            counts.1 = counts.1.saturating_sub(1);
+        }
+    }
+
+    fn finish(mut self) -> BTreeMap<SplitGeneration, SplitLook> {
+        for ((generation, _), stratum) in self.strata {
+            if stratum.canary.0 + stratum.stable.0 > 0 {
+                self.splits.entry(generation).or_default().strata.push(stratum);
+            }
+        }
+        self.splits
+    }
+}
+
+impl SplitLook {
+    fn arm(&mut self, side: Side) -> &mut ArmLook {
+        match side {
+            Side::Canary => &mut self.canary,
+            Side::Stable => &mut self.stable,
+        }
+    }
+}
+
+impl Stratum {
+    fn side(&mut self, side: Side) -> &mut (u64, u64) {
+        match side {
+            Side::Canary => &mut self.canary,
+            Side::Stable => &mut self.stable,
+        }
     }
 }
 
 impl Subject {
-    pub(crate) fn new(spec: &RolloutSpec, sticky: bool) -> Self {
+    fn new(spec: &RolloutSpec, sticky: bool) -> Self {
         Self {
             service: spec.service.clone(),
             canary: spec.to.digest.clone(),
@@ -101,59 +192,4 @@ impl Subject {
             (self.stable.as_ref() == Some(revision)).then_some(Side::Stable)
         }
     }
-
-    /// The report's samples by split, oldest split first.
-    pub(crate) fn groups(
-        &self,
-        report: &EdgeReport,
-        at: Timestamp,
-        clients: &mut Arms<FailingClients>,
-    ) -> BTreeMap<SplitGeneration, Group> {
-        let mut groups: BTreeMap<SplitGeneration, Group> = BTreeMap::new();
-        for sample in &report.samples {
-            let Some(side) = self.side_of(&sample.service, &sample.revision) else { continue };
-            let group = groups.entry(sample.generation).or_default();
-            group.share = sample.weight.ratio();
-            let arm = group.arms.side(side);
-            arm.outcomes.add(&sample.outcomes);
-            arm.latency.merge(&sample.latency);
-        }
-        for (generation, group) in &mut groups {
-            for side in [Side::Canary, Side::Stable] {
-                let listed = self.listed(report, *generation, side);
-                count_clients(group.arms.side(side), at, listed, self.sticky.then(|| clients.side(side)));
-            }
-        }
-        groups
-    }
-
-    fn listed<'a>(
-        &'a self,
-        report: &'a EdgeReport,
-        generation: SplitGeneration,
-        side: Side,
-    ) -> impl Iterator<Item = &'a Failure> {
-        report.failures.iter().filter(move |failure| {
-            failure.generation == generation
-                && self.side_of(&failure.service, &failure.revision) == Some(side)
-        })
-    }
-}
-
-/// Failures without a record found no room in the report: each counts as a client of its own.
-fn count_clients<'a>(
-    arm: &mut Arm,
-    at: Timestamp,
-    listed: impl Iterator<Item = &'a Failure>,
-    clients: Option<&mut FailingClients>,
-) {
-    let failed = arm.outcomes.failed();
-    arm.distinct = match clients {
-        None => failed,
-        Some(known) => {
-            let mut records = 0_u64;
-            let fresh = known.admit(at, listed.inspect(|_| records += 1).map(|failure| failure.client));
-            failed.saturating_sub(records).saturating_add(fresh).min(failed)
-        }
-    };
 }

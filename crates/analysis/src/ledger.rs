@@ -1,10 +1,9 @@
 //! What a person wants to see afterwards: totals, routes, the first failing requests. Nothing here decides.
 
 use serde::{Deserialize, Serialize};
-use staunch_evidence::Counts;
-use staunch_model::{EdgeReport, Failure, Histogram, Outcomes, Sample};
+use staunch_model::{EdgeReport, Failure, Outcomes, Sample};
 
-use crate::intake::{Arms, Group, Side, Subject};
+use crate::intake::{Arms, Side, Subject};
 
 /// One route on both sides, since the rollout began, warm-up included.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,7 +29,6 @@ const MOST_FAILURES: usize = 20;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Ledger {
     pub(crate) totals: Arms<Outcomes>,
-    pub(crate) latency: Arms<Histogram>,
     /// Ascending by route.
     pub(crate) routes: Vec<RouteTotals>,
     pub(crate) failures: Vec<Failure>,
@@ -47,18 +45,6 @@ impl Ledger {
         let of_canary =
             |failure: &&Failure| subject.side_of(&failure.service, &failure.revision) == Some(Side::Canary);
         self.failures.extend(report.failures.iter().filter(of_canary).take(room).cloned());
-    }
-
-    /// Attempts and failures since the rollout began.
-    pub(crate) fn judged(&self) -> Arms<Counts> {
-        let counts = |outcomes: &Outcomes| Counts::new(outcomes.judged(), outcomes.failed());
-        Arms { canary: counts(&self.totals.canary), stable: counts(&self.totals.stable) }
-    }
-
-    /// Latencies come added up over the routes.
-    pub(crate) fn add_latency(&mut self, group: &Group) {
-        self.latency.canary.merge(&group.arms.canary.latency);
-        self.latency.stable.merge(&group.arms.stable.latency);
     }
 
     fn add_sample(&mut self, side: Side, sample: &Sample) {

@@ -1,25 +1,36 @@
 //! Measurements become verdicts.
 //!
-//! [`Judge`] takes what the edge counted and says, at any moment and as often as asked, how each gate stands
-//! ([`Judgement`]). It is a value: no clock, no I/O, bounded in size, and it can be checkpointed after every report.
+//! A [`Hearing`] takes what the edge counted ([`staunch_model::EdgeReport`]) and boils each report down to a [`Look`].
+//! The [`Judge`] is shown looks and says, at any moment and as often as asked, how each gate stands ([`Judgement`]).
+//! All are values: no clock, no I/O, bounded in size, and they can be checkpointed after every look. Looks that were
+//! written down replay to the same judgements, bit for bit.
 //!
 //! What keeps its guarantee: stable and canary are compared concurrently; a bucket closes by time and assignment,
 //! never by outcome; harm counts distinct failing clients; warm-up is left out by the clock; a limit that stable
 //! breaks too blames nobody; a pass is earned under the present split alone.
 
 mod absolute;
+mod blame;
 mod clients;
+mod errors;
 mod forecast;
 mod gate;
 mod harm;
+mod hearing;
 mod intake;
 mod judge;
 mod latency;
 mod ledger;
+mod look;
+mod ramp;
+mod severity;
 mod verdict;
 mod words;
 
 pub use forecast::canary_requests;
+pub use hearing::Hearing;
 pub use judge::Judge;
 pub use ledger::RouteTotals;
-pub use verdict::{Band, Finding, GateReading, Judgement, Outcome, Verdict};
+pub use look::{ArmLook, Look, SplitLook, Stratum};
+pub use severity::{Severity, severity};
+pub use verdict::{Band, Finding, GateReading, Judgement, Outcome, SourceReading, Verdict};

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use staunch_model::{NoData, SplitGeneration};
 
+use crate::severity::Severity;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
@@ -46,6 +48,9 @@ pub struct GateReading {
     pub log_e_pass: f64,
     pub harm_limit: f64,
     pub pass_limit: f64,
+    /// How serious what speaks against the canary is; `None` when nothing does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Severity>,
     /// About how many more canary requests until a pass if things stay as they are; `None` when not foreseeable.
     pub needs: Option<u64>,
 }
@@ -73,6 +78,12 @@ pub struct Judgement {
     pub log_e_harm: f64,
     #[serde(default)]
     pub harm_limit: f64,
+    /// The parts of that average.
+    #[serde(default)]
+    pub sources: Vec<SourceReading>,
+    /// An earlier rollout of the same content left evidence of harm behind, which counts here.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub carried: bool,
     /// 100 = promotion boundary, 0 = rollback boundary, 50 = no evidence.
     pub confidence: f64,
     /// Canary requests judged under the present split, and since the rollout began.
@@ -81,6 +92,19 @@ pub struct Judgement {
     pub failed_total: u64,
     /// Comparisons wait for the canary's instances to warm up.
     pub warming: bool,
+}
+
+/// One kind of evidence of harm: `errors`, `latency +10 %`, `limit 1 %`, `gross failure`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SourceReading {
+    pub source: String,
+    /// Its part of the average, 0 to 1.
+    pub weight: f64,
+    pub log_e: f64,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl Judgement {

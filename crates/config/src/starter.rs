@@ -41,7 +41,7 @@ mod tests {
                 parse(&text).unwrap_or_else(|found| panic!("{}", found.render(&text, "staunch.toml", false)));
             assert!(parsed.warnings.is_empty() && text.lines().count() <= 25);
             let service = &parsed.project.services[0];
-            assert_eq!((service.name.as_str(), service.gates.len()), ("my-api", 3));
+            assert_eq!((service.name.as_str(), service.gates.len()), ("my-api", 4));
             assert_eq!(service.command, crate::command::split(run).unwrap());
         }
     }

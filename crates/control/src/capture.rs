@@ -1,6 +1,6 @@
 //! The evidence bundle: taken from living instances, before any of them is stopped.
 
-use staunch_analysis::{Judge, Judgement};
+use staunch_analysis::{Hearing, Judgement};
 use staunch_ports::Platform;
 use staunch_rollout::{ExitCapture, FailureBundle, InstanceStatus, Observed, Rollout, RouteRow};
 
@@ -9,30 +9,30 @@ const ROUTES: usize = 100;
 
 pub(crate) fn bundle(
     rollout: &Rollout,
-    judge: Option<&Judge>,
+    hearing: Option<&Hearing>,
     judgement: Option<Judgement>,
     observed: &Observed,
     platform: &dyn Platform,
 ) -> FailureBundle {
     let exits = observed.of(&rollout.spec.to.digest).map(|instance| exit(instance, platform)).collect();
-    let Some(judge) = judge else { return FailureBundle { judgement, exits, ..FailureBundle::default() } };
-    let (canary, stable) = judge.totals();
-    let (canary_latency, stable_latency) = judge.latencies();
+    let Some(hearing) = hearing else { return FailureBundle { judgement, exits, ..FailureBundle::default() } };
+    let (canary, stable) = hearing.totals();
+    let (canary_latency, stable_latency) = hearing.latencies();
     FailureBundle {
         judgement,
         canary,
         stable,
         canary_latency: canary_latency.clone(),
         stable_latency: stable_latency.clone(),
-        routes: routes(judge),
-        failures: judge.failures().to_vec(),
+        routes: routes(hearing),
+        failures: hearing.failures().to_vec(),
         exits,
     }
 }
 
 /// Failing routes of the canary first, then the busiest.
-fn routes(judge: &Judge) -> Vec<RouteRow> {
-    let mut rows: Vec<_> = judge
+fn routes(hearing: &Hearing) -> Vec<RouteRow> {
+    let mut rows: Vec<_> = hearing
         .routes()
         .iter()
         .map(|row| RouteRow { route: row.route.clone(), canary: row.canary, stable: row.stable })

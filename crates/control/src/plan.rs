@@ -47,7 +47,9 @@ pub(crate) fn plan(
 ) -> PlanView {
     let rate = view.stable_rates.per_second + view.canary_rates.per_second;
     let stable = view.stable_rates.error_ratio.unwrap_or(0.0);
-    let steps: Vec<_> = spec.canary.steps.iter().map(|step| planned(spec, step, rate, stable)).collect();
+    let next = spec.canary.steps.iter().skip(1).map(|step| step.weight).chain([Weight::FULL]);
+    let steps = spec.canary.steps.iter().zip(next);
+    let steps: Vec<_> = steps.map(|(step, next)| planned(spec, step, next, rate, stable)).collect();
     let first = from.is_none();
     let steps = if first { vec![] } else { steps };
     let total_ms = steps.iter().map(|step| step.expected_ms).sum();
@@ -66,9 +68,15 @@ pub(crate) fn plan(
     }
 }
 
-fn planned(spec: &ServiceSpec, step: &staunch_model::Step, rate: f64, stable: f64) -> PlannedStep {
+fn planned(
+    spec: &ServiceSpec,
+    step: &staunch_model::Step,
+    next: Weight,
+    rate: f64,
+    stable: f64,
+) -> PlannedStep {
     let share = step.weight.ratio();
-    let needs = |gate| canary_requests(gate, spec.evidence.false_promotion, stable, share);
+    let needs = |gate| canary_requests(gate, spec.evidence.false_promotion, stable, share, next.ratio());
     // A gate that never passes is the slowest of all.
     let slowest = spec.gates.iter().max_by_key(|gate| needs(gate).unwrap_or(u64::MAX));
     let needed = slowest.map_or(Some(0), needs);

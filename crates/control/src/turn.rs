@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use staunch_analysis::{Judge, Judgement, Outcome};
+use staunch_analysis::{Hearing, Judgement, Outcome};
 use staunch_model::{
     Actor, EdgeReport, RevisionDigest, RolloutId, RolloutKind, RolloutSpec, ServiceName, ServiceSpec,
     SplitGeneration, Timestamp,
@@ -27,7 +27,7 @@ const GATE_CHANGES: usize = 100;
 pub(crate) struct Watch {
     pub(crate) spec: ServiceSpec,
     pub(crate) live: Live,
-    judge: Option<(RolloutId, Judge)>,
+    hearing: Option<(RolloutId, Hearing)>,
     /// When the present wish was decided.
     pub(crate) wish_since: Timestamp,
     /// The generation now wished for, and the last one that every edge was seen to route by.
@@ -48,11 +48,11 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    fn new(spec: ServiceSpec, judge: Option<(RolloutId, Judge)>, now: Timestamp) -> Self {
+    fn new(spec: ServiceSpec, hearing: Option<(RolloutId, Hearing)>, now: Timestamp) -> Self {
         Self {
             spec,
             live: Live::default(),
-            judge,
+            hearing,
             wish_since: now,
             generation: SplitGeneration::default(),
             shifted: SplitGeneration::default(),
@@ -70,26 +70,26 @@ impl Watch {
     }
 
     pub(crate) fn for_rollout(spec: ServiceSpec, rollout: &RolloutSpec, now: Timestamp) -> Self {
-        let judge = Judge::new(rollout, spec.edge.sticky.is_some());
-        Self::new(spec, Some((rollout.id, judge)), now)
+        let hearing = Hearing::new(rollout, spec.edge.sticky.is_some());
+        Self::new(spec, Some((rollout.id, hearing)), now)
     }
 
     /// After a restart: the rollout goes on with the evidence that was last saved.
     pub(crate) fn resume(spec: ServiceSpec, book: &mut Book, now: Timestamp) -> Self {
         let service = book.service(&spec.name).clone();
-        let judge = service.active().map(|rollout| {
+        let hearing = service.active().map(|rollout| {
             let saved = book.checkpoint(&checkpoint_key(&spec.name));
-            let saved: Option<(RolloutId, Judge)> =
+            let saved: Option<(RolloutId, Hearing)> =
                 saved.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-            let fresh = || (rollout.spec.id, Judge::new(&rollout.spec, spec.edge.sticky.is_some()));
-            let (id, mut judge) = saved.filter(|(id, _)| *id == rollout.spec.id).unwrap_or_else(fresh);
+            let fresh = || (rollout.spec.id, Hearing::new(&rollout.spec, spec.edge.sticky.is_some()));
+            let (id, mut hearing) = saved.filter(|(id, _)| *id == rollout.spec.id).unwrap_or_else(fresh);
             // What was saved may be older than the present split.
             if rollout.wish.canary.is_some() {
-                judge.enter_split(rollout.wish.generation, rollout.wish.canary_weight());
+                hearing.enter_split(rollout.wish.generation, rollout.wish.canary_weight());
             }
-            (id, judge)
+            (id, hearing)
         });
-        let mut watch = Self::new(spec, judge, now);
+        let mut watch = Self::new(spec, hearing, now);
         watch.generation = service.wish.generation;
         watch.shifted = service.wish.generation;
         watch
@@ -150,12 +150,12 @@ impl Loop {
         let now = self.clock.now();
         let Some(watch) = self.watches.get_mut(name) else { return };
         let warming = is_warming(&rollout, observed, now);
-        let Some((_, judge)) = watch.judge.as_mut() else { return };
+        let Some((_, hearing)) = watch.hearing.as_mut() else { return };
         for report in reports {
-            judge.observe(report, now, warming);
+            hearing.observe(report, now, warming);
         }
         // Going back is a person's decision: it is not argued with, and a first revision has nothing to be compared to.
-        watch.judgement = (rollout.spec.kind == RolloutKind::Canary).then(|| judge.judge());
+        watch.judgement = (rollout.spec.kind == RolloutKind::Canary).then(|| hearing.judge());
     }
 
     fn decide(&mut self, name: &ServiceName, observed: &Observed) {
@@ -198,9 +198,9 @@ impl Loop {
             return;
         };
         let Some(watch) = self.watches.get(name) else { return };
-        let judge = watch.judge.as_ref().map(|(_, judge)| judge);
+        let hearing = watch.hearing.as_ref().map(|(_, hearing)| hearing);
         let judgement = watch.judgement.clone();
-        let bundle = capture::bundle(&rollout, judge, judgement, &observed, self.platform.as_ref());
+        let bundle = capture::bundle(&rollout, hearing, judgement, &observed, self.platform.as_ref());
         let event = Event::EvidenceCaptured { bundle: Box::new(bundle) };
         // Not being able to keep the evidence must not keep users on a bad version.
         drop(self.record(name, &Actor::Staunch, &[event]));
@@ -299,7 +299,7 @@ impl Loop {
             return;
         }
         watch.checkpointed = now;
-        if let Some(Ok(bytes)) = watch.judge.as_ref().map(serde_json::to_vec) {
+        if let Some(Ok(bytes)) = watch.hearing.as_ref().map(serde_json::to_vec) {
             self.book.save_checkpoint(&checkpoint_key(name), &bytes);
         }
     }
@@ -325,9 +325,9 @@ impl Watch {
         self.generation = wish.generation;
         self.wish_since = now;
         self.restless = true;
-        if let Some((_, judge)) = self.judge.as_mut().filter(|_| wish.canary.is_some()) {
-            judge.enter_split(wish.generation, wish.canary_weight());
-            self.judgement = self.judgement.take().map(|_| judge.judge());
+        if let Some((_, hearing)) = self.hearing.as_mut().filter(|_| wish.canary.is_some()) {
+            hearing.enter_split(wish.generation, wish.canary_weight());
+            self.judgement = self.judgement.take().map(|_| hearing.judge());
         }
     }
 

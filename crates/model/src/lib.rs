@@ -21,7 +21,7 @@ pub use service::{
     TlsSpec, Upstream,
 };
 pub use strategy::{
-    CanarySpec, EvidenceSpec, GateLimit, GateSpec, Metric, NoData, RolloutKind, RolloutSpec, Step,
+    CanarySpec, EvidenceSpec, EvidenceWeights, GateLimit, GateSpec, Metric, NoData, RolloutKind, RolloutSpec, Step,
     TriggerSpec,
 };
 pub use table::{Backend, CanaryRoute, RouteTable};

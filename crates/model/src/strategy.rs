@@ -13,6 +13,9 @@ pub struct CanarySpec {
     /// How long the old revision stays at full capacity after the promotion.
     #[serde(with = "duration_ms")]
     pub bake: Duration,
+    /// The share of the traffic that stays on the old revision meanwhile, so that the comparison goes on.
+    #[serde(default)]
+    pub holdback: Weight,
     /// From the first start of the canary to its being ready.
     #[serde(with = "duration_ms")]
     pub prepare_deadline: Duration,
@@ -74,13 +77,14 @@ pub struct GateSpec {
 }
 
 impl GateSpec {
-    /// `error-rate` or, for a comparison, `error-rate vs stable`: unique within a service.
+    /// `error-rate`, for a comparison `error-rate vs stable`, or `blast-radius`: unique within a service.
     pub fn name(&self) -> String {
         match self.limit {
             GateLimit::MaxRatio { .. } | GateLimit::MaxMicros { .. } => self.metric.name().to_owned(),
             GateLimit::VsStableRatio { .. } | GateLimit::VsStablePoints { .. } => {
                 format!("{} vs stable", self.metric.name())
             }
+            GateLimit::BlastRadius { .. } => "blast-radius".to_owned(),
         }
     }
 }
@@ -96,6 +100,8 @@ pub enum GateLimit {
     VsStableRatio { margin: f64 },
     /// Error rate: at most this much above stable's, in absolute share, 0.005 = 0.5 percentage points.
     VsStablePoints { margin: f64 },
+    /// Error rate: at the next weight, at most this share of all requests fails for the canary's sake.
+    BlastRadius { share: f64 },
 }
 
 /// What silence means at a gate.
@@ -135,6 +141,41 @@ pub struct EvidenceSpec {
     pub warm_up: Duration,
     /// … unless it has answered this many.
     pub warm_up_requests: u64,
+    /// What each kind of evidence weighs when harm is decided.
+    #[serde(default)]
+    pub weights: EvidenceWeights,
+}
+
+impl Default for EvidenceSpec {
+    fn default() -> Self {
+        Self {
+            false_rollback: 0.01,
+            false_promotion: 0.05,
+            warm_up: Duration::from_secs(30),
+            warm_up_requests: 300,
+            weights: EvidenceWeights::default(),
+        }
+    }
+}
+
+/// Weights of the average that decides about harm; only their ratios matter. A kind without a test gives its weight
+/// to the others.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct EvidenceWeights {
+    /// Error rate against stable.
+    pub errors: f64,
+    /// Latency against stable, shared by its gates.
+    pub latency: f64,
+    /// Absolute limits, shared by their gates.
+    pub limits: f64,
+    /// The guard against gross failure.
+    pub guard: f64,
+}
+
+impl Default for EvidenceWeights {
+    fn default() -> Self {
+        Self { errors: 0.50, latency: 0.25, limits: 0.15, guard: 0.10 }
+    }
 }
 
 /// Why a rollout exists; the shape of its path follows.

@@ -173,6 +173,14 @@ impl Rollout {
         }
     }
 
+    /// The share after the promotion: all but what is held back, and never less than before.
+    fn promoted(&self) -> Weight {
+        let canary = &self.spec.canary;
+        let held_back = self.spec.kind == RolloutKind::Canary && !canary.bake.is_zero();
+        let share = if held_back { canary.holdback.complement() } else { Weight::FULL };
+        share.max(self.wish.canary_weight())
+    }
+
     fn move_wish(&mut self, event: &Event) {
         let to = self.spec.to.digest.clone();
         match event {
@@ -186,7 +194,7 @@ impl Rollout {
                 if self.spec.from.is_none() {
                     self.wish.stable = Some(to);
                 } else {
-                    self.wish.canary = Some((to, Weight::FULL));
+                    self.wish.canary = Some((to, self.promoted()));
                 }
             }
             Event::Succeeded { generation } => {

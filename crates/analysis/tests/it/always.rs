@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use staunch_analysis::{Judge, Judgement};
+use staunch_analysis::{Hearing, Judgement};
 use staunch_model::{
     EdgeReport, GateLimit, GateSpec, Histogram, Metric, NoData, Outcomes, Sample, SplitGeneration, Timestamp,
     Weight,
@@ -20,7 +20,7 @@ fn a_checkpoint_goes_on_as_if_nothing_had_happened() {
         if step % 97 == 0 {
             let text = serde_json::to_string(&world.judge).unwrap();
             assert!(text.len() < 200_000, "{} bytes", text.len());
-            let back: Judge = serde_json::from_str(&text).unwrap();
+            let back: Hearing = serde_json::from_str(&text).unwrap();
             assert_eq!(back.judge(), world.judge.judge());
             assert_eq!(back, world.judge);
             let report = world.report();
@@ -35,7 +35,7 @@ fn a_checkpoint_goes_on_as_if_nothing_had_happened() {
 #[test]
 fn what_is_kept_is_bounded_whatever_the_traffic() {
     let mut world = World::new(32, vec![error_limit(0.01)], 0.0, 0.0);
-    world.judge = Judge::new(&spec(vec![error_limit(0.01)]), true);
+    world.judge = Hearing::new(&spec(vec![error_limit(0.01)]), true);
     world.judge.enter_split(world.split, world.weight);
     for round in 0..2_000_u64 {
         let mut report = EdgeReport::default();
@@ -146,7 +146,7 @@ proptest! {
     ) {
         let mut spec = spec(gates);
         spec.from = spec.from.filter(|_| has_stable);
-        let mut judge = Judge::new(&spec, sticky);
+        let mut judge = Hearing::new(&spec, sticky);
         let mut at = Timestamp(0);
         for (split, (report, warming, passes)) in (0..).zip(&reports) {
             if split % 3 == 0 {
@@ -157,6 +157,6 @@ proptest! {
             assert_sane(&judge.judge());
         }
         let text = serde_json::to_string(&judge).unwrap();
-        prop_assert!(serde_json::from_str::<Judge>(&text).is_ok());
+        prop_assert!(serde_json::from_str::<Hearing>(&text).is_ok());
     }
 }

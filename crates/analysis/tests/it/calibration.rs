@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use staunch_analysis::Judge;
+use staunch_analysis::Hearing;
 use staunch_model::{EdgeReport, Metric};
 
 use crate::world::{World, digest, error_limit, error_margin, latency_margin, spec};
@@ -68,7 +68,7 @@ fn sticky_clients_that_fail_in_bursts_blame_nobody() {
     let gates = || vec![error_limit(0.05), error_margin(0.01)];
     let blamed = (0..ROLLOUTS).filter(|at| {
         let mut world = world(50_000 + at, 0.0005);
-        world.judge = Judge::new(&spec(gates()), true);
+        world.judge = Hearing::new(&spec(gates()), true);
         world.judge.enter_split(world.split, world.weight);
         for _ in 0..SECONDS {
             let report = with_bursts(&mut world);

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use staunch_analysis::{Finding, Judge, Judgement, Outcome};
+use staunch_analysis::{Finding, Hearing, Judgement, Outcome};
 use staunch_model::{Metric, SplitGeneration};
 
 use crate::world::{World, error_limit, error_margin, latency_limit, latency_margin, spec};
@@ -151,7 +151,7 @@ fn a_margin_to_stable_passes_a_twin_and_fails_a_worse_version() {
 #[test]
 fn one_stuck_client_does_not_roll_back() {
     let mut world = World::new(12, vec![error_limit(0.01)], 0.0, 0.001);
-    world.judge = Judge::new(&spec(vec![error_limit(0.01)]), true);
+    world.judge = Hearing::new(&spec(vec![error_limit(0.01)]), true);
     world.judge.enter_split(world.split, world.weight);
     for _ in 0..1_000 {
         let mut report = world.report();
@@ -169,7 +169,7 @@ fn one_stuck_client_does_not_roll_back() {
 #[test]
 fn many_stuck_clients_are_a_bad_version() {
     let mut world = World::new(13, vec![error_limit(0.01)], 0.1, 0.001);
-    world.judge = Judge::new(&spec(vec![error_limit(0.01)]), true);
+    world.judge = Hearing::new(&spec(vec![error_limit(0.01)]), true);
     world.judge.enter_split(world.split, world.weight);
     assert!(world.until(60, failed).0);
 }
@@ -299,7 +299,7 @@ fn a_first_rollout_has_nothing_to_compare_with_and_does_not_mind() {
         spec(vec![error_limit(0.01), error_margin(0.01), latency_margin(Metric::LatencyP50, 0.1)]);
     first.from = None;
     let mut world = World::new(24, Vec::new(), 0.0, 0.0);
-    world.judge = Judge::new(&first, false);
+    world.judge = Hearing::new(&first, false);
     world.shift(100.0);
     let (_, judgement) = world.until(30, |_| false);
     let outcomes: Vec<Outcome> = judgement.gates.iter().map(|gate| gate.verdict.outcome).collect();

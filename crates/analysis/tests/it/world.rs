@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use staunch_analysis::{Judge, Judgement};
+use staunch_analysis::{Hearing, Judgement};
 use staunch_model::{
     CanarySpec, EdgeReport, EvidenceSpec, Failure, FailureKind, GateLimit, GateSpec, HealthSpec, Histogram,
     InstanceId, Metric, NoData, Outcomes, ProbeSpec, ProbeTarget, Revision, RevisionDigest, RolloutId,
@@ -92,6 +92,7 @@ pub(crate) fn spec(gates: Vec<GateSpec>) -> RolloutSpec {
         canary: CanarySpec {
             steps: Vec::new(),
             bake: long,
+            holdback: staunch_model::Weight::ZERO,
             prepare_deadline: long,
             step_deadline: long,
             pause_deadline: long,
@@ -109,6 +110,7 @@ pub(crate) fn spec(gates: Vec<GateSpec>) -> RolloutSpec {
             false_promotion: 0.05,
             warm_up: Duration::from_secs(30),
             warm_up_requests: 0,
+            ..EvidenceSpec::default()
         },
     }
 }
@@ -131,7 +133,7 @@ impl Version {
 }
 
 pub(crate) struct World {
-    pub(crate) judge: Judge,
+    pub(crate) judge: Hearing,
     pub(crate) chance: Chance,
     pub(crate) at: Timestamp,
     pub(crate) split: SplitGeneration,
@@ -149,7 +151,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(seed: u64, gates: Vec<GateSpec>, canary: f64, stable: f64) -> Self {
         let mut world = Self {
-            judge: Judge::new(&spec(gates), false),
+            judge: Hearing::new(&spec(gates), false),
             chance: Chance(seed),
             at: Timestamp(1_000_000),
             split: SplitGeneration(0),

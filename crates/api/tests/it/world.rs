@@ -163,6 +163,7 @@ pub(crate) fn spec(service: &str) -> ServiceSpec {
         canary: CanarySpec {
             steps: vec![Step { weight: Weight::percent(10.0).unwrap(), hold: Duration::ZERO, pause: true }],
             bake: Duration::ZERO,
+            holdback: staunch_model::Weight::ZERO,
             prepare_deadline: minutes(10),
             step_deadline: minutes(10),
             pause_deadline: minutes(10),
@@ -180,6 +181,7 @@ pub(crate) fn spec(service: &str) -> ServiceSpec {
             false_promotion: 0.05,
             warm_up: Duration::ZERO,
             warm_up_requests: 0,
+            ..EvidenceSpec::default()
         },
     }
 }

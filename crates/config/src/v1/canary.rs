@@ -20,10 +20,17 @@ pub(crate) fn read(reader: &mut Reader<'_>, service: &Section<'_>) -> CanarySpec
     CanarySpec {
         steps: steps(reader, &section, hold),
         bake: span(reader, &section, "bake"),
+        holdback: holdback(reader, &section),
         prepare_deadline: span(reader, &section, "prepare-deadline"),
         step_deadline: span(reader, &section, "step-deadline"),
         pause_deadline: span(reader, &section, "pause-deadline"),
     }
+}
+
+fn holdback(reader: &mut Reader<'_>, section: &Section<'_>) -> Weight {
+    let share = reader.value(section, "holdback", scalar::share);
+    // The key's range keeps it far below what a weight can hold.
+    Weight::try_from((share * 10_000.0).round() as u16).unwrap_or(Weight::ZERO)
 }
 
 /// A step and where it stands.

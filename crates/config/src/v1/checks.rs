@@ -100,9 +100,10 @@ fn short_span(span: Duration) -> String {
 fn catastrophe_above_gate(reader: &mut Reader<'_>, section: &Section<'_>, spec: &ServiceSpec) {
     let allowed = spec.gates.iter().find_map(|gate| match gate.limit {
         GateLimit::MaxRatio { max } => Some(max),
-        GateLimit::MaxMicros { .. } | GateLimit::VsStableRatio { .. } | GateLimit::VsStablePoints { .. } => {
-            None
-        }
+        GateLimit::MaxMicros { .. }
+        | GateLimit::VsStableRatio { .. }
+        | GateLimit::VsStablePoints { .. }
+        | GateLimit::BlastRadius { .. } => None,
     });
     if let Some(max) = allowed.filter(|max| *max >= spec.triggers.catastrophic) {
         let message = format!(

@@ -18,14 +18,25 @@ pub(crate) fn read(reader: &mut Reader<'_>, service: &Section<'_>) -> Vec<GateSp
     let section = reader.section(service, "gates");
     let gates: Vec<GateSpec> =
         Metric::ALL.into_iter().flat_map(|metric| gate(reader, &section, metric)).collect();
+    let blast_radius = blast_radius(reader, &section);
     if !section.is_present() {
-        return vec![DEFAULT];
+        return [DEFAULT].into_iter().chain(blast_radius).collect();
     }
-    if Metric::ALL.into_iter().all(|metric| section.find(metric.name()).is_none()) {
+    let own = |name: &str| section.find(name).is_some();
+    if !own("blast-radius") && Metric::ALL.into_iter().all(|metric| !own(metric.name())) {
+        // Who writes an empty table wants no gate.
         let message = format!("{} has no gate", section.title());
         reader.report(Diagnostic::warning(Code::NoGates, message, section.span.clone()));
+        return vec![];
     }
-    gates
+    gates.into_iter().chain(blast_radius).collect()
+}
+
+/// Everybody is no limit at all: then nothing is asked.
+fn blast_radius(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<GateSpec> {
+    let share = reader.value(section, "blast-radius", scalar::share);
+    let limit = GateLimit::BlastRadius { share };
+    (share < 1.0).then_some(GateSpec { metric: Metric::ErrorRate, limit, no_data: NoData::Hold })
 }
 
 fn gate(reader: &mut Reader<'_>, gates: &Section<'_>, metric: Metric) -> Vec<GateSpec> {

@@ -201,7 +201,7 @@ const SERVICE_KEYS: &[Key] = &[
         Kind::Table(&GATES),
         Optional,
         "Questions asked at every step; only their \"pass\" opens the next one. Left out: error-rate with \
-         max-vs-stable = \"+1pp\".",
+         max-vs-stable = \"+1pp\", and blast-radius.",
     ),
     key(
         "triggers",
@@ -327,6 +327,12 @@ pub(crate) static CANARY: Table = Table {
             "How long the old version stays at full capacity after the promotion.",
         ),
         key(
+            "holdback",
+            Kind::Share { least: 0.0, most: 50.0 },
+            Default("\"5%\""),
+            "The share of the traffic that stays on the old version during the bake, so that the comparison goes on.",
+        ),
+        key(
             "prepare-deadline",
             duration(SECOND, 30 * DAY),
             Default("\"2m\""),
@@ -392,6 +398,13 @@ pub(crate) static GATES: Table = Table {
             Kind::Table(&LATENCY_GATE),
             Optional,
             "The time within which 99 % of the requests are answered.",
+        ),
+        key(
+            "blast-radius",
+            Kind::Share { least: 0.01, most: 100.0 },
+            Default("\"0.5%\""),
+            "Before each step, that it will not make more than this share of all requests fail: the canary may fail \
+             this much more often than stable, divided by the next step's weight. \"100%\" asks nothing.",
         ),
     ]],
 };
@@ -483,6 +496,25 @@ pub(crate) static EVIDENCE: Table = Table {
             Default("300"),
             "… unless it has answered this many.",
         ),
+        key(
+            "weights",
+            Kind::Table(&WEIGHTS),
+            Optional,
+            "What each kind of evidence weighs when harm is decided; only the ratios matter.",
+        ),
+    ]],
+};
+
+const fn weight() -> Kind {
+    Kind::Share { least: 1.0, most: 100.0 }
+}
+
+pub(crate) static WEIGHTS: Table = Table {
+    groups: &[&[
+        key("errors", weight(), Default("\"50%\""), "The error rate against stable's."),
+        key("latency", weight(), Default("\"25%\""), "Latency against stable's, shared by its gates."),
+        key("limits", weight(), Default("\"15%\""), "Absolute limits, shared by their gates."),
+        key("guard", weight(), Default("\"10%\""), "The guard against gross failure."),
     ]],
 };
 

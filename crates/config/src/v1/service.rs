@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use staunch_model::{EvidenceSpec, ServiceName, ServiceSpec, StopSpec, TlsSpec, TriggerSpec, Upstream};
+use staunch_model::{EvidenceSpec, EvidenceWeights, ServiceName, ServiceSpec, StopSpec, TlsSpec, TriggerSpec, Upstream};
 
 use crate::codes::Code;
 use crate::command::bare_variable;
@@ -142,5 +142,16 @@ fn evidence(reader: &mut Reader<'_>, service: &Section<'_>) -> EvidenceSpec {
         false_promotion: reader.value(&section, "false-promotion", scalar::share),
         warm_up: span(reader, &section, "warm-up"),
         warm_up_requests: reader.value(&section, "warm-up-requests", scalar::integer),
+        weights: weights(reader, &section),
+    }
+}
+
+fn weights(reader: &mut Reader<'_>, evidence: &Section<'_>) -> EvidenceWeights {
+    let section = reader.section(evidence, "weights");
+    EvidenceWeights {
+        errors: reader.value(&section, "errors", scalar::share),
+        latency: reader.value(&section, "latency", scalar::share),
+        limits: reader.value(&section, "limits", scalar::share),
+        guard: reader.value(&section, "guard", scalar::share),
     }
 }

@@ -48,10 +48,18 @@ fn the_story_of_the_example_holds() {
     let weights: Vec<u16> = spec.canary.steps.iter().map(|step| step.weight.basis_points()).collect();
     assert_eq!(weights, [500, 2_500, 5_000]);
     assert_eq!(spec.canary.steps[0].hold, Duration::from_secs(5));
-    assert_eq!(spec.gates.len(), 1);
+    assert_eq!(spec.gates.len(), 2);
+    assert_eq!(spec.gates[1].limit, GateLimit::BlastRadius { share: 0.005 });
     assert_eq!(spec.gates[0].metric, Metric::ErrorRate);
     assert_eq!(spec.gates[0].limit, GateLimit::MaxRatio { max: 0.01 });
     assert_eq!((spec.gates[0].no_data, spec.upstream), (NoData::Hold, Upstream::Http1));
+}
+
+#[test]
+fn everybody_is_no_blast_radius() {
+    let gates = |lines: &str| accepted(&with(lines)).project.services.remove(0).gates;
+    assert_eq!(gates("[gates]\nerror-rate = { max = \"1%\" }\nblast-radius = \"100%\"").len(), 1);
+    assert_eq!(gates("[gates]\nblast-radius = \"1%\"")[0].limit, GateLimit::BlastRadius { share: 0.01 });
 }
 
 #[test]

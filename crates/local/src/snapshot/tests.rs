@@ -43,6 +43,7 @@ fn spec(command: &[&str], files: &[&str]) -> ServiceSpec {
         canary: CanarySpec {
             steps: vec![],
             bake: SECOND,
+            holdback: staunch_model::Weight::ZERO,
             prepare_deadline: SECOND,
             step_deadline: SECOND,
             pause_deadline: SECOND,
@@ -60,6 +61,7 @@ fn spec(command: &[&str], files: &[&str]) -> ServiceSpec {
             false_promotion: 0.05,
             warm_up: SECOND,
             warm_up_requests: 1,
+            ..EvidenceSpec::default()
         },
     }
 }

@@ -148,6 +148,7 @@ fn spec(version: &str, listen: SocketAddr) -> ServiceSpec {
         canary: CanarySpec {
             steps: vec![],
             bake: SECOND,
+            holdback: staunch_model::Weight::ZERO,
             prepare_deadline: SECOND,
             step_deadline: SECOND,
             pause_deadline: SECOND,
@@ -165,6 +166,7 @@ fn spec(version: &str, listen: SocketAddr) -> ServiceSpec {
             false_promotion: 0.05,
             warm_up: SECOND,
             warm_up_requests: 1,
+            ..EvidenceSpec::default()
         },
     }
 }

@@ -61,6 +61,7 @@ pub(super) fn spec(id: u64, kind: RolloutKind, from: Option<u8>, to: u8) -> Roll
         canary: CanarySpec {
             steps: vec![step(5.0), step(25.0), step(50.0)],
             bake: BAKE,
+            holdback: staunch_model::Weight::ZERO,
             prepare_deadline: PREPARE,
             step_deadline: STEP,
             pause_deadline: PAUSE,
@@ -82,6 +83,7 @@ pub(super) fn spec(id: u64, kind: RolloutKind, from: Option<u8>, to: u8) -> Roll
             false_promotion: 0.05,
             warm_up: Duration::ZERO,
             warm_up_requests: 0,
+            ..EvidenceSpec::default()
         },
     }
 }
@@ -141,6 +143,8 @@ impl Say {
             findings: if self == Self::Finding { vec![finding] } else { vec![] },
             log_e_harm: 5.0,
             harm_limit: 4.6,
+            sources: vec![],
+            carried: false,
             confidence: 50.0,
             requests_now: if matches!(self, Self::NoData(_)) { 0 } else { 100 },
             requests_total: 100,
@@ -155,6 +159,7 @@ fn reading(outcome: Outcome, under: SplitGeneration, no_data: NoData) -> GateRea
         gate: "error-rate".to_owned(),
         verdict: Verdict { outcome, because: "canary 6.32 % (6 of 95), limit 1 %".to_owned(), under },
         no_data,
+        severity: None,
         canary: None,
         stable: None,
         limit: "1 %".to_owned(),

@@ -1,0 +1,94 @@
+//! Error rate of the canary against stable's, group of routes by group of routes.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use staunch_evidence::{Counts, RateRatio};
+use staunch_model::{SplitGeneration, Timestamp};
+
+use crate::intake::Arms;
+use crate::judge::OPEN_SPLITS;
+use crate::look::SplitLook;
+
+/// Routes differ in how often they fail and, when users choose the version, in who uses them: like is compared with
+/// like, and the evidence of all groups is multiplied.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Errors {
+    process: RateRatio,
+    /// Buckets that wait for attempts on both sides.
+    open: Vec<Bucket>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct Bucket {
+    generation: SplitGeneration,
+    group: u16,
+    since: Timestamp,
+    /// Attempts and failing clients.
+    counts: Arms<Counts>,
+}
+
+/// A group that the other side has not used for this long is compared together with all such groups: a route with
+/// three requests a minute has its say too. Time alone decides.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The group of all those.
+const REST: u16 = u16::MAX;
+
+impl Default for Errors {
+    fn default() -> Self {
+        Self { process: RateRatio::with_restarts(1.0), open: Vec::new() }
+    }
+}
+
+impl Errors {
+    pub(crate) fn observe(&mut self, generation: SplitGeneration, split: &SplitLook, at: Timestamp) {
+        for (group, counts) in split.by_group() {
+            self.add(Bucket { generation, group, since: at, counts });
+        }
+        self.pool_waiting(at);
+        let process = &mut self.process;
+        self.open.retain(|bucket| {
+            let closed = bucket.counts.both_present();
+            if closed {
+                process.observe(bucket.counts.canary, bucket.counts.stable);
+            }
+            !closed
+        });
+        self.forget_old_splits();
+    }
+
+    /// Once a minute: fresh mass for faults that begin late.
+    pub(crate) fn restart(&mut self) {
+        self.process.restart();
+    }
+
+    pub(crate) fn log_e(&self) -> f64 {
+        self.process.log_e()
+    }
+
+    fn add(&mut self, more: Bucket) {
+        let same = |open: &&mut Bucket| open.generation == more.generation && open.group == more.group;
+        match self.open.iter_mut().find(same) {
+            Some(open) => open.counts.add(more.counts),
+            None => self.open.push(more),
+        }
+    }
+
+    fn pool_waiting(&mut self, at: Timestamp) {
+        let waited = |bucket: &Bucket| bucket.group != REST && at.since(bucket.since) >= PATIENCE;
+        let (late, open) = self.open.iter().copied().partition::<Vec<_>, _>(waited);
+        if late.is_empty() {
+            return;
+        }
+        self.open = open;
+        late.into_iter().for_each(|bucket| self.add(Bucket { group: REST, ..bucket }));
+    }
+
+    fn forget_old_splits(&mut self) {
+        let splits: BTreeMap<SplitGeneration, ()> = self.open.iter().map(|b| (b.generation, ())).collect();
+        if let Some((oldest, ())) = splits.into_iter().rev().nth(OPEN_SPLITS - 1) {
+            self.open.retain(|bucket| bucket.generation >= oldest);
+        }
+    }
+}

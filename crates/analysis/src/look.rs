@@ -1,0 +1,90 @@
+//! What one report says about a rollout, in the numbers that its judge weighs: small, and the same when read again.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use staunch_evidence::Counts;
+use staunch_model::{Histogram, SplitGeneration, Timestamp};
+
+use crate::intake::Arms;
+
+/// Everything that decides, for one look. A judge that is shown the same looks says the same, bit for bit.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Look {
+    pub at: Timestamp,
+    /// Some instance has just been started: this look counts for the guard against gross failure alone.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub warming: bool,
+    /// The data plane has taken the canary out: the configured share says no longer how requests were assigned.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub lapsed: bool,
+    /// By split, oldest first.
+    pub splits: BTreeMap<SplitGeneration, SplitLook>,
+}
+
+/// What both sides did under one split since the look before.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct SplitLook {
+    /// The canary's share in the assignment, 0 to 1.
+    pub share: f64,
+    pub canary: ArmLook,
+    pub stable: ArmLook,
+    /// Attempts and failing clients by group of routes. Empty: all routes are one group.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub strata: Vec<Stratum>,
+}
+
+/// First attempts of one side.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ArmLook {
+    /// Assigned, whether or not they have ended.
+    pub assigned: u64,
+    /// Ended in a way that says something about the version, and how many of them failed.
+    pub attempts: u64,
+    pub failed: u64,
+    /// Failures, each client counted once a minute.
+    pub clients: u64,
+    /// Time to response headers; attempts without them are in the last bucket.
+    pub latency: Histogram,
+}
+
+/// A group of routes: what one is used for differs from the other, and so does how often it fails.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Stratum {
+    pub group: u16,
+    /// Attempts and failing clients.
+    pub canary: (u64, u64),
+    pub stable: (u64, u64),
+}
+
+impl SplitLook {
+    /// Attempts and failures: what people see, and what a pass must overcome.
+    pub(crate) fn raw(&self) -> Arms<Counts> {
+        let counts = |arm: &ArmLook| Counts::new(arm.attempts, arm.failed);
+        Arms { canary: counts(&self.canary), stable: counts(&self.stable) }
+    }
+    /// Attempts and failing clients: what harm counts.
+    pub(crate) fn distinct(&self) -> Arms<Counts> {
+        let counts = |arm: &ArmLook| Counts::new(arm.attempts, arm.clients);
+        Arms { canary: counts(&self.canary), stable: counts(&self.stable) }
+    }
+    pub(crate) fn latency(&self) -> Arms<&Histogram> {
+        Arms { canary: &self.canary.latency, stable: &self.stable.latency }
+    }
+    /// Attempts and failing clients by group of routes.
+    pub(crate) fn by_group(&self) -> impl Iterator<Item = (u16, Arms<Counts>)> {
+        let whole = self.strata.is_empty().then(|| (0, self.distinct()));
+        whole.into_iter().chain(self.strata.iter().map(|stratum| (stratum.group, stratum.counts())))
+    }
+}
+
+impl Stratum {
+    fn counts(&self) -> Arms<Counts> {
+        let counts = |(attempts, clients): (u64, u64)| Counts::new(attempts, clients);
+        Arms { canary: counts(self.canary), stable: counts(self.stable) }
+    }
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
