@@ -9,6 +9,7 @@ use crate::intake::Intake;
 use crate::judge::Judge;
 use crate::ledger::{Ledger, RouteTotals};
 use crate::look::Look;
+use crate::question::Question;
 use crate::verdict::Judgement;
 
 /// Hears one rollout. Bounded in size whatever the traffic; checkpoint it after any report.
@@ -25,7 +26,7 @@ impl Hearing {
         Self {
             intake: Intake::new(spec, sticky),
             ledger: Ledger::default(),
-            judge: Judge::new(spec, sticky),
+            judge: Judge::new(&Question::of(spec, sticky)),
         }
     }
 

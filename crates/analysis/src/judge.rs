@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use staunch_evidence::{Counts, SampleRatio};
-use staunch_model::{Histogram, RolloutSpec, SplitGeneration, Timestamp, Weight};
+use staunch_model::{Histogram, SplitGeneration, Timestamp, Weight};
 
 use crate::GateReading;
 use crate::absolute::Absolute;
@@ -13,6 +13,7 @@ use crate::gate::{Gate, Present};
 use crate::harm::{Harm, Part};
 use crate::intake::Arms;
 use crate::look::{Look, SplitLook};
+use crate::question::Question;
 use crate::ramp::Ramp;
 use crate::verdict::{Finding, Judgement, SourceReading};
 use crate::words;
@@ -54,18 +55,17 @@ pub(crate) const OPEN_SPLITS: usize = 4;
 const ROUTING_ALPHA: f64 = 1e-3;
 
 impl Judge {
-    /// `sticky`: users are kept on one side, so requests say nothing about the split.
-    pub fn new(spec: &RolloutSpec, sticky: bool) -> Self {
-        let evidence = &spec.evidence;
-        let mut harm = Harm::new(evidence, spec.triggers.catastrophic, spec.from.is_some());
+    pub fn new(question: &Question) -> Self {
+        let evidence = &question.evidence;
+        let mut harm = Harm::new(evidence, question.catastrophic, question.compares);
         let gates =
-            spec.gates.iter().map(|gate| Gate::new(gate, evidence.false_promotion, &mut harm)).collect();
+            question.gates.iter().map(|gate| Gate::new(gate, evidence.false_promotion, &mut harm)).collect();
         Self {
             harm,
             gates,
             now: Present::default(),
-            by_request: !sticky && spec.from.is_some(),
-            ramp: Ramp::new(&spec.canary.steps),
+            by_request: !question.sticky && question.compares,
+            ramp: Ramp::new(&question.steps),
             routing: None,
             splits: 0,
             open: BTreeMap::new(),

@@ -2,5 +2,6 @@
 
 mod always;
 mod calibration;
+mod replays;
 mod stories;
 mod world;

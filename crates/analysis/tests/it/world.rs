@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use staunch_analysis::{Hearing, Judgement};
+use staunch_analysis::{Hearing, Judgement, Look};
 use staunch_model::{
     CanarySpec, EdgeReport, EvidenceSpec, Failure, FailureKind, GateLimit, GateSpec, HealthSpec, Histogram,
     InstanceId, Metric, NoData, Outcomes, ProbeSpec, ProbeTarget, Revision, RevisionDigest, RolloutId,
@@ -207,9 +207,9 @@ impl World {
         self.take(&report);
     }
 
-    pub(crate) fn take(&mut self, report: &EdgeReport) {
+    pub(crate) fn take(&mut self, report: &EdgeReport) -> Look {
         self.at = self.at.plus(self.every);
-        self.judge.observe(report, self.at, self.warming);
+        self.judge.observe(report, self.at, self.warming)
     }
 
     /// Runs until the judgement satisfies `done`; the judgement, or the last one after `seconds`.

@@ -1,0 +1,43 @@
+//! What a judge is asked: everything of a rollout that its verdicts depend on, and nothing else.
+
+use serde::{Deserialize, Serialize};
+use staunch_model::{EvidenceSpec, GateSpec, RolloutSpec, ServiceSpec, Step};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Question {
+    pub gates: Vec<GateSpec>,
+    /// The weights that the canary goes through: each step is certified for the next.
+    pub steps: Vec<Step>,
+    pub evidence: EvidenceSpec,
+    /// Share of failing requests at which everything plainly fails.
+    pub catastrophic: f64,
+    /// There is an old version to compare with.
+    pub compares: bool,
+    /// Users are kept on one side, so failures count per client and requests say nothing about the split.
+    pub sticky: bool,
+}
+
+impl Question {
+    pub fn of(spec: &RolloutSpec, sticky: bool) -> Self {
+        Self {
+            gates: spec.gates.clone(),
+            steps: spec.canary.steps.clone(),
+            evidence: spec.evidence.clone(),
+            catastrophic: spec.triggers.catastrophic,
+            compares: spec.from.is_some(),
+            sticky,
+        }
+    }
+
+    /// What a rollout of the service to a newer version would be asked.
+    pub fn of_service(spec: &ServiceSpec) -> Self {
+        Self {
+            gates: spec.gates.clone(),
+            steps: spec.canary.steps.clone(),
+            evidence: spec.evidence.clone(),
+            catastrophic: spec.triggers.catastrophic,
+            compares: true,
+            sticky: spec.edge.sticky.is_some(),
+        }
+    }
+}
