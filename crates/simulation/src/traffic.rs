@@ -60,8 +60,7 @@ pub(crate) struct Arm {
 pub(crate) struct Drawn {
     pub(crate) canary: Arm,
     pub(crate) stable: Arm,
-    /// The canary's failures that stable would not have had in its place, on average over what chance does to stable:
-    /// negative when the canary was lucky.
+    /// The canary's failures less what stable's error share lets expect of its requests: negative when it was lucky.
     pub(crate) excess: f64,
 }
 
@@ -81,7 +80,12 @@ pub(crate) struct Traffic<'s> {
     canary: [Cow<'s, Cells>; 2],
     /// When the canary's instances that serve were started.
     started: Vec<f64>,
+    /// Failures of bursts that go on: the canary's and stable's.
+    pending: [u64; 2],
 }
+
+const CANARY: usize = 0;
+const STABLE: usize = 1;
 
 impl<'s> Traffic<'s> {
     pub(crate) fn new(scene: &'s Scene, seed: u64, with_latency: bool) -> Self {
@@ -100,6 +104,7 @@ impl<'s> Traffic<'s> {
             stable: Cow::Borrowed(&scene.usual),
             canary: [Cow::Borrowed(&scene.usual), Cow::Borrowed(&scene.faulty)],
             started: Vec::new(),
+            pending: [0; 2],
         };
         traffic.outage = traffic.next_outage(0.0);
         if traffic.uneven() {
@@ -196,31 +201,41 @@ impl<'s> Traffic<'s> {
 
     /// `base` fails on both, `own` beside it on the canary (less, when negative).
     fn fail(&mut self, canary: u64, stable: u64, base: f64, own: f64) -> (Arm, Arm) {
-        let burst = self.scene.world.burst;
-        if burst <= 1.0 || self.scene.sticky {
-            let of_canary = self.arm(canary, (base + own).clamp(0.0, 1.0), burst);
-            return (of_canary, self.arm(stable, base, burst));
+        if self.scene.world.burst <= 1.0 {
+            return (self.each(canary, base + own), self.each(stable, base));
         }
-        // A client's requests are split one by one: a burst hits both sides.
-        let both = canary + stable;
-        let shared = self.arm(both, (base + own.min(0.0)).max(0.0), burst).failed;
-        let hit = binomial(&mut self.chance, shared, canary as f64 / both.max(1) as f64).min(canary);
-        let more = self.arm(canary - hit, own.clamp(0.0, 1.0), burst).failed;
-        let arm = |attempts: u64, failed: u64| {
-            let failed = failed.min(attempts);
-            Arm { attempts, failed, clients: failed, latency: Vec::new() }
-        };
-        (arm(canary, hit + more), arm(stable, shared - hit))
+        if self.scene.sticky {
+            let begun = [self.begin(canary, base + own), self.begin(stable, base)];
+            return (self.go_on(CANARY, canary, begun[CANARY]), self.go_on(STABLE, stable, begun[STABLE]));
+        }
+        // A client's requests are split one by one: a burst hits both sides, and each failure counts.
+        let shared = self.begin(canary + stable, base + own.min(0.0)).failures;
+        let hit = binomial(&mut self.chance, shared, canary as f64 / (canary + stable).max(1) as f64);
+        let more = self.begin(canary, own).failures;
+        let split = |failures: u64| Begun { failures, clients: u64::MAX };
+        (self.go_on(CANARY, canary, split(hit + more)), self.go_on(STABLE, stable, split(shared - hit)))
     }
 
-    fn arm(&mut self, attempts: u64, rate: f64, burst: f64) -> Arm {
-        if burst <= 1.0 {
-            let failed = binomial(&mut self.chance, attempts, rate);
-            return Arm { attempts, failed, clients: failed, latency: Vec::new() };
-        }
-        let bursts = poisson(&mut self.chance, attempts as f64 * rate / burst);
-        let failed = burst_lengths(&mut self.chance, bursts, burst).min(attempts);
-        Arm { attempts, failed, clients: bursts.min(failed), latency: Vec::new() }
+    /// Every failure is another client's.
+    fn each(&mut self, attempts: u64, rate: f64) -> Arm {
+        let failed = binomial(&mut self.chance, attempts, rate.clamp(0.0, 1.0));
+        Arm { attempts, failed, clients: failed, latency: Vec::new() }
+    }
+
+    /// Bursts that begin among so many attempts.
+    fn begin(&mut self, attempts: u64, rate: f64) -> Begun {
+        let burst = self.scene.world.burst;
+        let clients = poisson(&mut self.chance, attempts as f64 * rate.clamp(0.0, 1.0) / burst);
+        Begun { failures: burst_lengths(&mut self.chance, clients, burst), clients }
+    }
+
+    /// A burst that finds no more attempts goes on in the next look. Its client has been counted when it began: one
+    /// that goes on into another minute is counted once where the product would count it twice.
+    fn go_on(&mut self, side: usize, attempts: u64, begun: Begun) -> Arm {
+        let due = self.pending[side].saturating_add(begun.failures);
+        let failed = due.min(attempts);
+        self.pending[side] = due - failed;
+        Arm { attempts, failed, clients: begun.clients.min(failed), latency: Vec::new() }
     }
 
     /// Draws latencies: failures are the slowest, however fast they failed.
@@ -237,6 +252,13 @@ impl<'s> Traffic<'s> {
             }
         }
     }
+}
+
+/// Bursts that begin.
+#[derive(Clone, Copy)]
+struct Begun {
+    failures: u64,
+    clients: u64,
 }
 
 /// The part of `[from, to)` that lies in `[begin, end)`.
