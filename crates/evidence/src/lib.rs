@@ -10,7 +10,7 @@
 //! | does the canary fail more often than stable? | [`RateRatio`] |
 //! | does it fail more (or less) often than a limit? | [`OneSample`] |
 //! | is it worse than stable by less than a margin? | [`NonInferiority`] |
-//! | is it slower (or not slower) than stable? | [`RankTest`] |
+//! | is it slower (or not slower) than stable? | [`RankComparison`] |
 //! | is traffic split as configured? | [`SampleRatio`] |
 //!
 //! Estimates for display are confidence sequences ([`bernoulli_band`]), several processes are joined by
@@ -23,7 +23,7 @@ mod mixture;
 mod non_inferiority;
 mod one_sample;
 mod power;
-mod rank_test;
+mod rank;
 mod rate_ratio;
 mod sample_ratio;
 mod sequence;
@@ -33,7 +33,7 @@ pub use counts::Counts;
 pub use non_inferiority::{NonInferiority, reverse_projection};
 pub use one_sample::OneSample;
 pub use power::{detection_bound_requests, information_per_request, requests_to_pass};
-pub use rank_test::{RankTest, Tail};
+pub use rank::RankComparison;
 pub use rate_ratio::RateRatio;
 pub use sample_ratio::SampleRatio;
 pub use sequence::{bernoulli_band, bernoulli_confidence_interval, beta_binomial_log_e};

@@ -13,6 +13,8 @@ pub(crate) struct Mixture {
     log_mass: Vec<f64>,
     reserve: f64,
     restarts: u32,
+    /// Log of the whole, so that reading it is free: a look reads it several times.
+    log_e: f64,
 }
 
 /// Restarts that share most of the reserve evenly; an hour of minutes.
@@ -25,7 +27,7 @@ impl Mixture {
     pub(crate) fn plain(prior: &[f64]) -> Self {
         let total: f64 = prior.iter().sum();
         let log_prior: Vec<f64> = prior.iter().map(|weight| ln(weight / total)).collect();
-        Self { log_mass: log_prior.clone(), log_prior, reserve: 0.0, restarts: 0 }
+        Self { log_mass: log_prior.clone(), log_prior, reserve: 0.0, restarts: 0, log_e: 0.0 }
     }
 
     pub(crate) fn with_restarts(prior: &[f64]) -> Self {
@@ -44,6 +46,14 @@ impl Mixture {
                 *mass = moved;
             }
         }
+        self.log_e = self.sum();
+    }
+
+    /// Evidence begins anew; a reserve goes on with what is left of it.
+    pub(crate) fn reset(&mut self) {
+        let begun = ln(1.0 - self.reserve);
+        self.log_mass = self.log_prior.iter().map(|prior| prior + begun).collect();
+        self.log_e = self.sum();
     }
 
     /// Puts part of the reserve on every component anew.
@@ -57,9 +67,18 @@ impl Mixture {
         for (mass, prior) in self.log_mass.iter_mut().zip(&self.log_prior) {
             *mass = log_sum_exp([*mass, ln(fresh) + prior].into_iter());
         }
+        self.log_e = self.sum();
     }
 
     pub(crate) fn log_e(&self) -> f64 {
+        self.log_e
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        size_of_val(&*self.log_prior) + size_of_val(&*self.log_mass)
+    }
+
+    fn sum(&self) -> f64 {
         if self.log_mass.is_empty() {
             return 0.0;
         }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use staunch_evidence::{
-    Counts, NonInferiority, OneSample, RankTest, RateRatio, SampleRatio, Tail, bernoulli_band,
+    Counts, NonInferiority, OneSample, RankComparison, RateRatio, SampleRatio, bernoulli_band,
     requests_to_pass,
 };
 
@@ -28,24 +28,24 @@ proptest! {
         let (mut ratio, mut worse, mut below) =
             (RateRatio::with_restarts(limit), OneSample::harm(limit), OneSample::pass(limit));
         let mut margin = NonInferiority::new(limit);
-        let (mut slower, mut faster) = (RankTest::new(Tail::Slower, 16), RankTest::new(Tail::Faster, 16));
+        let mut rank = RankComparison::new(16);
         let mut split = SampleRatio::new(&[0.05, 0.95, 0.0]);
         for (canary, stable) in buckets {
             ratio.observe(canary, stable);
             worse.observe(canary);
             below.observe(canary);
             margin.observe(canary, stable);
-            slower.observe(limit, &bins, &bins);
-            faster.observe(limit, &bins, &bins);
+            rank.observe(limit, &bins, &bins, true);
+            rank.observe(limit / 2.0, &bins, &bins, false);
             split.observe(&[canary.attempts(), stable.attempts(), 7]);
             ratio.restart();
             worse.restart();
-            slower.restart();
+            rank.restart_harm();
             let (low, high) = bernoulli_band(canary, 0.05);
             prop_assert!(0.0 <= low && low <= high && high <= 1.0);
             let logs = [
                 ratio.log_e(), worse.log_e(), below.log_e(), margin.log_e(), margin.growth(limit),
-                slower.log_e(), faster.log_e(), split.log_e(),
+                rank.log_e_harm(), rank.log_e_pass(), split.log_e(),
             ];
             prop_assert!(logs.iter().all(|log| log.is_finite()), "{logs:?}");
         }
