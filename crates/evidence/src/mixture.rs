@@ -21,6 +21,8 @@ pub(crate) struct Mixture {
 const EVEN_RESTARTS: u32 = 60;
 const EVEN_SHARE: f64 = 0.375;
 const LATER_SHARE: f64 = 0.125;
+/// What is held back at first.
+pub(crate) const RESERVE: f64 = EVEN_SHARE + LATER_SHARE;
 
 impl Mixture {
     /// `prior` need not add up to one; no components at all is the process that never bets.
@@ -32,7 +34,7 @@ impl Mixture {
 
     pub(crate) fn with_restarts(prior: &[f64]) -> Self {
         let mut mixture = Self::plain(prior);
-        mixture.reserve = EVEN_SHARE + LATER_SHARE;
+        mixture.reserve = RESERVE;
         let begun = ln(1.0 - mixture.reserve);
         mixture.log_mass.iter_mut().for_each(|mass| *mass += begun);
         mixture
@@ -87,8 +89,8 @@ impl Mixture {
     }
 }
 
-/// Sums to the whole reserve over all restarts, however many there will be.
-fn restart_mass(number: u32) -> f64 {
+/// Mass of the restart with this number, from 1 on. Sums to the whole reserve over all restarts, however many.
+pub(crate) fn restart_mass(number: u32) -> f64 {
     let number = f64::from(number);
     let even = f64::from(EVEN_RESTARTS);
     if number <= even { EVEN_SHARE / even } else { LATER_SHARE * (even + 1.0) / (number * (number + 1.0)) }
@@ -101,7 +103,7 @@ mod tests {
     #[test]
     fn restarts_never_spend_more_than_was_held_back() {
         let spent: f64 = (1..2_000_000).map(restart_mass).sum();
-        assert!(spent < EVEN_SHARE + LATER_SHARE && spent > 0.4999, "{spent}");
+        assert!(spent < RESERVE && spent > 0.4999, "{spent}");
         let mut mixture = Mixture::with_restarts(&[1.0, 3.0]);
         for _ in 0..500 {
             mixture.restart();

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use staunch_evidence::{
     Counts, NonInferiority, OneSample, RankComparison, RateRatio, SampleRatio, bernoulli_band,
-    requests_to_pass,
+    requests_to_pass, reverse_projection,
 };
 
 fn count() -> impl Strategy<Value = u64> {
@@ -75,6 +75,22 @@ proptest! {
         prop_assert!(low <= rate && rate <= high);
         let (lower, higher) = bernoulli_band(Counts::new(100 * n, 100 * k), 0.05);
         prop_assert!(higher - lower < high - low);
+    }
+
+    /// Stands on the line, where the slope of the distance (which is convex along it) changes its sign.
+    #[test]
+    fn a_projection_is_the_nearest_point(
+        n_c in 1.0..1e5_f64, n_b in 1.0..1e7_f64, theta_b in 1e-7..0.6_f64, part in 0.0..1.0_f64,
+        margin in 1e-4..0.39_f64,
+    ) {
+        let theta_c = theta_b * part + margin * part / 2.0;
+        let (p_c, p_b) = reverse_projection(n_c, n_b, theta_c, theta_b, margin);
+        prop_assert!((p_c - p_b - margin).abs() < 1e-12);
+        let slope = |p_b: f64| {
+            n_c * (p_b + margin - theta_c) / ((p_b + margin) * (1.0 - p_b - margin))
+                + n_b * (p_b - theta_b) / (p_b * (1.0 - p_b))
+        };
+        prop_assert!(slope(p_b * (1.0 - 1e-9)) <= 0.0 && slope(p_b * (1.0 + 1e-9)) >= 0.0);
     }
 
     #[test]
