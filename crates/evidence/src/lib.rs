@@ -10,30 +10,38 @@
 //! | does the canary fail more often than stable? | [`RateRatio`] |
 //! | does it fail more (or less) often than a limit? | [`OneSample`] |
 //! | is it worse than stable by less than a margin? | [`NonInferiority`] |
-//! | is it slower (or not slower) than stable? | [`RankTest`] |
+//! | is it slower (or not slower) than stable? | [`RankComparison`] |
 //! | is traffic split as configured? | [`SampleRatio`] |
+//!
+//! [`RateRatioBand`], [`NonInferiorityBand`] and the bounds of [`OneSample`] invert the very test that decides: the end
+//! of such a band meets the limit exactly when the verdict falls.
 //!
 //! Estimates for display are confidence sequences ([`bernoulli_band`]), several processes are joined by
 //! [`log_average`], and [`detection_bound_requests`] says what no test can beat.
 
 mod average;
 mod counts;
+mod ladder;
 mod math;
 mod mixture;
 mod non_inferiority;
+mod non_inferiority_band;
 mod one_sample;
 mod power;
-mod rank_test;
+mod rank;
 mod rate_ratio;
+mod rate_ratio_band;
 mod sample_ratio;
 mod sequence;
 
 pub use average::log_average;
 pub use counts::Counts;
 pub use non_inferiority::{NonInferiority, reverse_projection};
+pub use non_inferiority_band::NonInferiorityBand;
 pub use one_sample::OneSample;
 pub use power::{detection_bound_requests, information_per_request, requests_to_pass};
-pub use rank_test::{RankTest, Tail};
+pub use rank::RankComparison;
 pub use rate_ratio::RateRatio;
+pub use rate_ratio_band::RateRatioBand;
 pub use sample_ratio::SampleRatio;
 pub use sequence::{bernoulli_band, bernoulli_confidence_interval, beta_binomial_log_e};

@@ -1,5 +1,6 @@
 //! The statistics against independent numbers, exact expectations, hostile input and simulated rollouts.
 
+mod bands;
 mod exact;
 mod hostile;
 mod simulated;
