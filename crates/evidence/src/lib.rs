@@ -13,6 +13,8 @@
 //! | is it slower (or not slower) than stable? | [`RankTest`] |
 //! | is traffic split as configured? | [`SampleRatio`] |
 //!
+//! Metrics that come as time series have a judge of their own, for a single look: [`series`].
+//!
 //! Estimates for display are confidence sequences ([`bernoulli_band`]), several processes are joined by
 //! [`log_average`], and [`detection_bound_requests`] says what no test can beat.
 
@@ -27,6 +29,7 @@ mod rank_test;
 mod rate_ratio;
 mod sample_ratio;
 mod sequence;
+pub mod series;
 
 pub use average::log_average;
 pub use counts::Counts;
