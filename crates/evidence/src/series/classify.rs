@@ -153,7 +153,7 @@ fn by_shift(spec: &MetricSpec, mode: Mode, control: &[f64], experiment: &[f64]) 
 fn too_few(spec: &MetricSpec, control: usize, experiment: usize) -> String {
     let confidence = spec.confidence;
     format!(
-        "{control} points of the control and {experiment} of the experiment are too few for confidence {confidence}"
+        "too few points for confidence {confidence}: {control} of the control, {experiment} of the experiment"
     )
 }
 

@@ -94,7 +94,7 @@ const FAR_TAIL: [f64; 17] = [
 mod tests {
     use super::*;
 
-    /// `scipy.stats.norm.ppf`, in each of the three ranges.
+    /// Python's `statistics.NormalDist().inv_cdf`, in each of the three ranges.
     #[test]
     fn quantiles_are_those_of_the_tables() {
         let table = [

@@ -92,12 +92,12 @@ fn group_scores(counted: &[&MetricResult], weights: &BTreeMap<String, f64>) -> V
         .map(|name| {
             let weight = weights.get(name).copied().unwrap_or(share);
             let members = counted.iter().filter(|result| result.groups.contains(name));
-            group_score(name, weight, members.map(|result| result.classification).collect())
+            group_score(name, weight, &members.map(|result| result.classification).collect::<Vec<_>>())
         })
         .collect()
 }
 
-fn group_score(name: &str, weight: f64, members: Vec<Classification>) -> GroupScore {
+fn group_score(name: &str, weight: f64, members: &[Classification]) -> GroupScore {
     let passed = members.iter().filter(|&&class| class == Classification::Pass).count();
     let judged = members.iter().filter(|&&class| !says_nothing(class)).count();
     let score = if judged == 0 { 0.0 } else { passed as f64 / judged as f64 * 100.0 };

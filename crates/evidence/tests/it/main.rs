@@ -2,5 +2,6 @@
 
 mod exact;
 mod hostile;
+mod series;
 mod simulated;
 mod vectors;
