@@ -31,7 +31,8 @@ pub struct MetricResult {
     /// Whether this result alone fails the analysis.
     pub critical: bool,
     pub reason: String,
-    /// The effect size in the metric's measure; none where the measure has no meaning, as a ratio to a mean of zero.
+    /// The effect size in the metric's measure; none without data, and where the measure has no meaning, as a ratio to a
+    /// mean of zero.
     pub deviation: Option<f64>,
     /// None where no shift was estimated.
     pub shift: Option<Shift>,
@@ -82,8 +83,8 @@ impl Finding {
     }
 
     fn error(spec: &MetricSpec, reason: String) -> Self {
-        let critical = spec.critical;
-        Self { classification: Classification::Error, critical, reason, ..Self::pass(spec, String::new()) }
+        let (classification, critical) = (Classification::Error, spec.critical);
+        Self { classification, critical, reason, deviation: None, shift: None }
     }
 
     fn nodata(spec: &MetricSpec, reason: String) -> Self {
@@ -91,7 +92,7 @@ impl Finding {
             (true, false) => (Classification::NodataFailMetric, false),
             (_, critical) => (Classification::Nodata, critical),
         };
-        Self { classification, critical, ..Self::pass(spec, reason) }
+        Self { classification, critical, reason, deviation: None, shift: None }
     }
 
     fn about(self, spec: &MetricSpec, (control_points, experiment_points): (usize, usize)) -> MetricResult {

@@ -5,7 +5,10 @@
 //! effect is large enough to matter. Metrics belong to groups, groups have weights, and one critical metric can fail all.
 //!
 //! This is what the judge published as NetflixACAJudge-v1.0 with Kayenta does, and [`Mode::Compatible`] gives its
-//! verdicts. Unlike everything else in this crate it is a test for **one** look: looking again and again raises the
+//! verdicts. It differs in two things on purpose: noise is a fixed sequence, and an error of a metric counts as no data,
+//! or as a failure if the metric is critical, where the published judge lets it pass.
+//!
+//! Unlike everything else in this crate it is a test for **one** look: looking again and again raises the
 //! chance of a false alarm, and points that depend on each other break it.
 
 mod classify;

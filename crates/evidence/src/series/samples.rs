@@ -49,7 +49,8 @@ impl Samples {
         Some((experiment_low - control_high, experiment_high - control_low))
     }
 
-    /// By how much the experiment lies above the control, with a confidence interval.
+    /// By how much the experiment lies above the control, with a confidence interval: the exact one for a mode that has
+    /// none of its own.
     pub fn shift(&self, mode: Mode, confidence: f64) -> Result<Shift, NoShift> {
         match mode {
             Mode::Compatible => compatible::shift(self, confidence),

@@ -109,9 +109,14 @@ fn weighted_sum(groups: &[GroupScore]) -> f64 {
     hundredths(groups.iter().map(|group| effective(group) * (group.weight / 100.0)).sum())
 }
 
-/// Two decimals, halves up as a person reads them: 1.005 is a little less as a double, and 1.01 all the same.
-fn hundredths(value: f64) -> f64 {
-    (value * 100.0 * (1.0 + 4.0 * f64::EPSILON) + 0.5).floor() / 100.0
+/// Two decimals, halves up as a person reads them: 1.005 is a little less as a double, and 1.01 all the same. So does the
+/// published judge, and the digits are those of the shortest decimal that is this double.
+fn hundredths(score: f64) -> f64 {
+    let text = score.to_string();
+    let decimals = text.split_once('.').map_or("", |(_, decimals)| decimals).as_bytes();
+    let digit = |at: usize| decimals.get(at).map_or(0.0, |digit| f64::from(digit - b'0'));
+    let up = if digit(2) >= 5.0 { 1.0 } else { 0.0 };
+    (score.trunc() * 100.0 + digit(0) * 10.0 + digit(1) + up) / 100.0
 }
 
 /// From which scores on an analysis passes, or nearly does.
@@ -158,6 +163,25 @@ impl Thresholds {
             ScoreClass::Marginal
         } else {
             ScoreClass::Fail
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halves_are_rounded_up_as_they_are_read() {
+        for (score, expected) in [
+            (1.005, 1.01),
+            (2.0 / 3.0 * 100.0, 66.67),
+            (1.0049999999999997, 1.0),
+            (99.995, 100.0),
+            (7.0, 7.0),
+            (0.1, 0.1),
+        ] {
+            assert_eq!(hundredths(score), expected, "{score}");
         }
     }
 }

@@ -556,6 +556,19 @@ fn an_analysis_is_a_file_and_a_judgement_is_json() {
     assert!(misspelt.unwrap_err().to_string().contains("must-have"));
 }
 
+/// The page's example is what a user copies first.
+#[cfg(feature = "serde")]
+#[test]
+fn the_example_of_the_book_is_judged() {
+    let page = include_str!("../../../../docs/src/series-judge.md");
+    let example = page.split("```json").nth(1).unwrap().split("```").next().unwrap();
+    let judgement = judge(&serde_json::from_str(example).unwrap()).unwrap();
+    assert_eq!(judgement.metrics[0].classification, Classification::High);
+    let reason = "the critical metric \"memory\" failed: the experiment is higher: shift 28.7, between 27.5 and 29.9; \
+                  ratio of means 1.056";
+    assert_eq!(judgement.score.reason.unwrap(), reason);
+}
+
 /// A million points: a bounded number of passes of n + m steps, where the pairs would be 210 billion.
 #[test]
 fn long_series_are_judged_too() {
