@@ -16,6 +16,8 @@
 //! [`RateRatioBand`], [`NonInferiorityBand`] and the bounds of [`OneSample`] invert the very test that decides: the end
 //! of such a band meets the limit exactly when the verdict falls.
 //!
+//! Metrics that come as time series have a judge of their own, for a single look: [`series`].
+//!
 //! Estimates for display are confidence sequences ([`bernoulli_band`]), several processes are joined by
 //! [`log_average`], and [`detection_bound_requests`] says what no test can beat.
 
@@ -33,6 +35,7 @@ mod rate_ratio;
 mod rate_ratio_band;
 mod sample_ratio;
 mod sequence;
+pub mod series;
 
 pub use average::log_average;
 pub use counts::Counts;

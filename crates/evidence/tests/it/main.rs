@@ -3,5 +3,6 @@
 mod bands;
 mod exact;
 mod hostile;
+mod series;
 mod simulated;
 mod vectors;
