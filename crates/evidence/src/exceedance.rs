@@ -248,15 +248,14 @@ mod tests {
 
     /// Expectation after one request of the canary and two of stable.
     fn expectation(tail: Tail, margin: f64, canary: &[f64; 5], stable: &[f64; 5]) -> f64 {
-        let mut mean = 0.0;
-        for c in 0..5 {
-            for (a, b) in (0..5).flat_map(|a| (0..5).map(move |b| (a, b))) {
-                let both = std::array::from_fn(|bucket| one(a)[bucket] + one(b)[bucket]);
-                let e = exp(Scraped::warmed(tail, margin).add(&one(c), &both));
-                mean += canary[c] * stable[a] * stable[b] * e;
-            }
-        }
-        mean
+        let over = |chances: &[f64; 5], e: &dyn Fn(usize) -> f64| -> f64 {
+            chances.iter().enumerate().map(|(bucket, chance)| chance * e(bucket)).sum()
+        };
+        let after = |c: usize, a: usize, b: usize| {
+            let both = std::array::from_fn(|bucket| one(a)[bucket] + one(b)[bucket]);
+            exp(Scraped::warmed(tail, margin).add(&one(c), &both))
+        };
+        over(canary, &|c| over(stable, &|a| over(stable, &|b| after(c, a, b))))
     }
 
     const EVEN: [f64; 5] = [0.2; 5];

@@ -2,7 +2,7 @@
 
 use crate::Counts;
 use crate::change_point::{Attribution, ChangePoint};
-use crate::math::{exp, ln, log_sum_exp, open_unit};
+use crate::math::{ln, log_sum_exp, open_unit};
 use crate::usual_rate::UsualRate;
 
 /// Alternatives as multiples of the tolerated rate …
@@ -166,6 +166,7 @@ impl SpikeDetector {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::math::exp;
 
     fn binomial(n: u64, k: u64, p: f64) -> f64 {
         let choose: f64 = (0..k).map(|i| (n - i) as f64 / (i + 1) as f64).product();
