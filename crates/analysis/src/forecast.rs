@@ -63,8 +63,13 @@ mod tests {
 
     #[test]
     fn one_percent_needs_a_few_hundred_clean_requests() {
-        let needs =
-            canary_requests(&gate(Metric::ErrorRate, GateLimit::MaxRatio { max: 0.01 }), 0.05, 0.0, 0.05, 0.25);
+        let needs = canary_requests(
+            &gate(Metric::ErrorRate, GateLimit::MaxRatio { max: 0.01 }),
+            0.05,
+            0.0,
+            0.05,
+            0.25,
+        );
         assert!(needs.is_some_and(|needs| (300..=500).contains(&needs)), "{needs:?}");
     }
 
@@ -72,13 +77,17 @@ mod tests {
     fn a_limit_that_stable_breaks_cannot_be_passed() {
         let gate = gate(Metric::ErrorRate, GateLimit::MaxRatio { max: 0.01 });
         assert_eq!(canary_requests(&gate, 0.05, 0.02, 0.05, 0.25), None);
-        assert!(canary_requests(&gate, 0.05, 0.005, 0.05, 0.25) > canary_requests(&gate, 0.05, 0.001, 0.05, 0.25));
+        assert!(
+            canary_requests(&gate, 0.05, 0.005, 0.05, 0.25) > canary_requests(&gate, 0.05, 0.001, 0.05, 0.25)
+        );
     }
 
     #[test]
     fn a_narrow_latency_margin_is_dear() {
         let narrow = gate(Metric::LatencyP95, GateLimit::VsStableRatio { margin: 0.02 });
         let wide = gate(Metric::LatencyP95, GateLimit::VsStableRatio { margin: 0.2 });
-        assert!(canary_requests(&narrow, 0.05, 0.0, 0.05, 0.25) > canary_requests(&wide, 0.05, 0.0, 0.05, 0.25));
+        assert!(
+            canary_requests(&narrow, 0.05, 0.0, 0.05, 0.25) > canary_requests(&wide, 0.05, 0.0, 0.05, 0.25)
+        );
     }
 }

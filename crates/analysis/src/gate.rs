@@ -272,7 +272,11 @@ impl Gate {
 
     pub(crate) fn limit_words(&self) -> String {
         if let Test::BlastRadius { share, next, .. } = self.test {
-            return format!("stable + {} at {}", words::exact_points(share / next), words::exact_percent(next));
+            return format!(
+                "stable + {} at {}",
+                words::exact_points(share / next),
+                words::exact_percent(next)
+            );
         }
         match self.spec.limit {
             GateLimit::MaxRatio { max } => words::exact_percent(max),
@@ -376,9 +380,7 @@ impl Test {
                 Self::LatencyVsStable { test: harm.latency_test(margin), margin, quantile }
             }
             (
-                GateLimit::MaxRatio { .. }
-                | GateLimit::VsStablePoints { .. }
-                | GateLimit::BlastRadius { .. },
+                GateLimit::MaxRatio { .. } | GateLimit::VsStablePoints { .. } | GateLimit::BlastRadius { .. },
                 Some(_),
             )
             | (GateLimit::MaxMicros { .. } | GateLimit::VsStableRatio { .. }, None) => Self::Unanswerable,

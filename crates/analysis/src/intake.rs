@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use staunch_evidence::Counts;
-use staunch_model::{EdgeReport, RevisionDigest, RolloutSpec, Sample, ServiceName, SplitGeneration, Timestamp};
+use staunch_model::{
+    EdgeReport, RevisionDigest, RolloutSpec, Sample, ServiceName, SplitGeneration, Timestamp,
+};
 
 use crate::clients::FailingClients;
 use crate::look::{ArmLook, Look, SplitLook, Stratum};

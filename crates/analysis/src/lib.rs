@@ -35,6 +35,6 @@ pub use judge::Judge;
 pub use ledger::RouteTotals;
 pub use look::{ArmLook, Look, SplitLook, Stratum};
 pub use question::Question;
-pub use replay::{Course, Difference, Moment, Record, Replay, ReplayError, Said, replay};
+pub use replay::{Asked, Course, Difference, Moment, Record, Replay, ReplayError, Said, replay};
 pub use severity::{Severity, severity};
 pub use verdict::{Band, Finding, GateReading, Judgement, Outcome, SourceReading, Verdict};

@@ -1,7 +1,7 @@
 //! A recorded rollout once more: the same looks in front of the same judge, or of one that is asked something else.
 
 use serde::{Deserialize, Serialize};
-use staunch_model::{SplitGeneration, Timestamp, Weight};
+use staunch_model::{RolloutSpec, SplitGeneration, Timestamp, Weight};
 
 use crate::judge::Judge;
 use crate::look::Look;
@@ -13,7 +13,7 @@ use crate::verdict::Judgement;
 #[serde(rename_all = "kebab-case")]
 pub enum Record {
     /// Begins a recording.
-    Asked(Box<Question>),
+    Asked(Box<Asked>),
     /// The judge as it was: evidence of an earlier rollout that counts here, or that was saved before a restart.
     State(Box<Judge>),
     Split {
@@ -24,6 +24,27 @@ pub enum Record {
     Look(Look),
     /// What the judge said after the look before.
     Said(Said),
+}
+
+/// Whose recording it is, and what the judge was asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Asked {
+    pub service: String,
+    /// Labels of the old and the new version.
+    pub from: Option<String>,
+    pub to: String,
+    pub question: Question,
+}
+
+impl Asked {
+    pub fn of(spec: &RolloutSpec, sticky: bool) -> Self {
+        Self {
+            service: spec.service.to_string(),
+            from: spec.from.as_ref().map(|from| from.label.clone()),
+            to: spec.to.label.clone(),
+            question: Question::of(spec, sticky),
+        }
+    }
 }
 
 /// A judgement's numbers, to the bit, and its words when it failed.
@@ -108,7 +129,7 @@ pub fn replay(
 ) -> Result<Replay, ReplayError> {
     let mut records = records.into_iter();
     let Some(Record::Asked(asked)) = records.next() else { return Err(ReplayError::Headless) };
-    let mut stage = Stage::new(other.unwrap_or(&asked), other.is_none());
+    let mut stage = Stage::new(other.unwrap_or(&asked.question), other.is_none());
     records.for_each(|record| stage.play(record));
     stage.finish()
 }

@@ -122,6 +122,10 @@ pub(crate) enum Command {
         #[command(subcommand)]
         what: AuditCommand,
     },
+    /// A recorded rollout once more, in front of the same judge: it must say the same, bit for bit
+    Replay(ReplayArgs),
+    /// Recorded rollouts with the gates that are in the file now: what would have been decided, and when
+    Backtest(BacktestArgs),
     /// Find out why something does not work, with a fix to run
     Doctor(DoctorArgs),
     /// Replace the running binary without losing a request
@@ -277,6 +281,18 @@ pub(crate) enum AuditCommand {
     Verify,
     /// Every entry as a line of JSON
     Export,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// The rollout's number, or a recording's file [default: the last]
+    pub(crate) recording: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BacktestArgs {
+    /// Rollouts' numbers, or recordings' files [default: all]
+    pub(crate) recordings: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -18,7 +18,7 @@ use clap::Parser as _;
 use staunch_rollout::Command as Spoken;
 
 use crate::args::{AuditCommand, Cli, Command};
-use crate::commands::{doctor, offline, online, plan, roles, up};
+use crate::commands::{doctor, offline, online, plan, replay, roles, up};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::project::Place;
 use crate::remote::Remote;
@@ -68,6 +68,8 @@ fn run(term: &Term, cli: &Cli) -> Outcome {
         Command::Init(args) => offline::init(term, &place, args),
         Command::Completions { shell } => offline::completions(*shell),
         Command::Audit { what: AuditCommand::Verify } => offline::audit_verify(term, &place),
+        Command::Replay(args) => replay::replay_one(term, &place, args),
+        Command::Backtest(args) => replay::backtest(term, &place, args),
         Command::Up(args) => up::run(term, &place, args),
         Command::Keeper => roles::keeper(&place),
         Command::Edge(args) => roles::edge(args),
@@ -127,6 +129,8 @@ async fn ask(term: &Term, cli: &Cli, place: &Place) -> Outcome {
         Command::Init(_)
         | Command::Up(_)
         | Command::Validate
+        | Command::Replay(_)
+        | Command::Backtest(_)
         | Command::Schema
         | Command::Completions { .. }
         | Command::Keeper

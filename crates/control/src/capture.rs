@@ -15,7 +15,9 @@ pub(crate) fn bundle(
     platform: &dyn Platform,
 ) -> FailureBundle {
     let exits = observed.of(&rollout.spec.to.digest).map(|instance| exit(instance, platform)).collect();
-    let Some(hearing) = hearing else { return FailureBundle { judgement, exits, ..FailureBundle::default() } };
+    let Some(hearing) = hearing else {
+        return FailureBundle { judgement, exits, ..FailureBundle::default() };
+    };
     let (canary, stable) = hearing.totals();
     let (canary_latency, stable_latency) = hearing.latencies();
     FailureBundle {

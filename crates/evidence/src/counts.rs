@@ -1,3 +1,5 @@
+use crate::math::ln;
+
 /// Attempts of one arm since the last look, and how many of them failed (or were slow, or whatever is counted).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -31,6 +33,10 @@ impl Counts {
             failures: self.failures.saturating_add(other.failures),
         }
     }
+    /// What came after `start`, an earlier state of these counts.
+    pub(crate) fn minus(self, start: Self) -> Self {
+        Self::new(self.attempts.saturating_sub(start.attempts), self.failures.saturating_sub(start.failures))
+    }
     pub(crate) fn n(self) -> f64 {
         self.attempts as f64
     }
@@ -39,6 +45,7 @@ impl Counts {
     }
     /// Log likelihood ratio of the rate `p` to the rate `q`; both lie strictly between 0 and 1.
     pub(crate) fn log_ratio(self, p: f64, q: f64) -> f64 {
-        self.k() * crate::math::ln(p / q) + (self.n() - self.k()) * crate::math::ln((1.0 - p) / (1.0 - q))
+        let failed = if self.failures > 0 { self.k() * ln(p / q) } else { 0.0 };
+        failed + (self.n() - self.k()) * ln((1.0 - p) / (1.0 - q))
     }
 }

@@ -37,3 +37,14 @@ pub(crate) fn bisect(mut low: f64, mut high: f64, positive: impl Fn(f64) -> bool
     }
     low + (high - low) / 2.0
 }
+
+/// The last point known to be `refuted` on the way from one that is to one that is not, both positive: within a
+/// millionth of itself of where that changes.
+pub(crate) fn geometric_bisect(refuted: f64, kept: f64, holds: impl Fn(f64) -> bool) -> f64 {
+    let (mut refuted, mut kept) = (refuted, kept);
+    while (refuted / kept - 1.0).abs() > 1e-6 {
+        let middle = libm::sqrt(refuted) * libm::sqrt(kept);
+        if holds(middle) { refuted = middle } else { kept = middle }
+    }
+    refuted
+}

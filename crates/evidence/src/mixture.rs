@@ -13,24 +13,28 @@ pub(crate) struct Mixture {
     log_mass: Vec<f64>,
     reserve: f64,
     restarts: u32,
+    /// Log of the whole, so that reading it is free: a look reads it several times.
+    log_e: f64,
 }
 
 /// Restarts that share most of the reserve evenly; an hour of minutes.
 const EVEN_RESTARTS: u32 = 60;
 const EVEN_SHARE: f64 = 0.375;
 const LATER_SHARE: f64 = 0.125;
+/// What is held back at first.
+pub(crate) const RESERVE: f64 = EVEN_SHARE + LATER_SHARE;
 
 impl Mixture {
     /// `prior` need not add up to one; no components at all is the process that never bets.
     pub(crate) fn plain(prior: &[f64]) -> Self {
         let total: f64 = prior.iter().sum();
         let log_prior: Vec<f64> = prior.iter().map(|weight| ln(weight / total)).collect();
-        Self { log_mass: log_prior.clone(), log_prior, reserve: 0.0, restarts: 0 }
+        Self { log_mass: log_prior.clone(), log_prior, reserve: 0.0, restarts: 0, log_e: 0.0 }
     }
 
     pub(crate) fn with_restarts(prior: &[f64]) -> Self {
         let mut mixture = Self::plain(prior);
-        mixture.reserve = EVEN_SHARE + LATER_SHARE;
+        mixture.reserve = RESERVE;
         let begun = ln(1.0 - mixture.reserve);
         mixture.log_mass.iter_mut().for_each(|mass| *mass += begun);
         mixture
@@ -44,6 +48,14 @@ impl Mixture {
                 *mass = moved;
             }
         }
+        self.log_e = self.sum();
+    }
+
+    /// Evidence begins anew; a reserve goes on with what is left of it.
+    pub(crate) fn reset(&mut self) {
+        let begun = ln(1.0 - self.reserve);
+        self.log_mass = self.log_prior.iter().map(|prior| prior + begun).collect();
+        self.log_e = self.sum();
     }
 
     /// Puts part of the reserve on every component anew.
@@ -57,9 +69,18 @@ impl Mixture {
         for (mass, prior) in self.log_mass.iter_mut().zip(&self.log_prior) {
             *mass = log_sum_exp([*mass, ln(fresh) + prior].into_iter());
         }
+        self.log_e = self.sum();
     }
 
     pub(crate) fn log_e(&self) -> f64 {
+        self.log_e
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        size_of_val(&*self.log_prior) + size_of_val(&*self.log_mass)
+    }
+
+    fn sum(&self) -> f64 {
         if self.log_mass.is_empty() {
             return 0.0;
         }
@@ -68,8 +89,8 @@ impl Mixture {
     }
 }
 
-/// Sums to the whole reserve over all restarts, however many there will be.
-fn restart_mass(number: u32) -> f64 {
+/// Mass of the restart with this number, from 1 on. Sums to the whole reserve over all restarts, however many.
+pub(crate) fn restart_mass(number: u32) -> f64 {
     let number = f64::from(number);
     let even = f64::from(EVEN_RESTARTS);
     if number <= even { EVEN_SHARE / even } else { LATER_SHARE * (even + 1.0) / (number * (number + 1.0)) }
@@ -82,7 +103,7 @@ mod tests {
     #[test]
     fn restarts_never_spend_more_than_was_held_back() {
         let spent: f64 = (1..2_000_000).map(restart_mass).sum();
-        assert!(spent < EVEN_SHARE + LATER_SHARE && spent > 0.4999, "{spent}");
+        assert!(spent < RESERVE && spent > 0.4999, "{spent}");
         let mut mixture = Mixture::with_restarts(&[1.0, 3.0]);
         for _ in 0..500 {
             mixture.restart();

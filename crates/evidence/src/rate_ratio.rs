@@ -35,16 +35,25 @@ impl RateRatio {
         if canary.is_empty() || stable.is_empty() {
             return;
         }
-        let (allowed, own) = (self.rho * canary.n(), stable.n());
+        let (allowed, own, failures) = (self.rho * canary.n(), stable.n(), canary.k() + stable.k());
+        if failures == 0.0 {
+            return;
+        }
         // The canary's share of failures is r·allowed / (r·allowed + own); both ratios below divide it by r = 1.
         self.mixture.step(|index| {
             let shrink = ln((allowed + own) / (RATIOS[index] * allowed + own));
-            canary.k() * (ln(RATIOS[index]) + shrink) + stable.k() * shrink
+            let own_failures = if canary.failures() > 0 { canary.k() * ln(RATIOS[index]) } else { 0.0 };
+            own_failures + failures * shrink
         });
     }
 
     pub fn restart(&mut self) {
         self.mixture.restart();
+    }
+
+    /// One plus the worsening that is tolerated.
+    pub fn rho(&self) -> f64 {
+        self.rho
     }
 
     pub fn log_e(&self) -> f64 {

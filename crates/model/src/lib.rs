@@ -21,8 +21,8 @@ pub use service::{
     TlsSpec, Upstream,
 };
 pub use strategy::{
-    CanarySpec, EvidenceSpec, EvidenceWeights, GateLimit, GateSpec, Metric, NoData, RolloutKind, RolloutSpec, Step,
-    TriggerSpec,
+    CanarySpec, EvidenceSpec, EvidenceWeights, GateLimit, GateSpec, Metric, NoData, RolloutKind, RolloutSpec,
+    Step, TriggerSpec,
 };
 pub use table::{Backend, CanaryRoute, RouteTable};
 pub use time::{Timestamp, duration_ms, human_duration};

@@ -4,10 +4,12 @@ mod clock;
 pub mod fake;
 mod journal;
 mod platform;
+mod recorder;
 
 pub use clock::Clock;
 pub use journal::{ChainFault, Entry, Journal, JournalError, NewEntry, RolloutRow};
 pub use platform::{Platform, PlatformError, Waker};
+pub use recorder::{Forgetful, Recorder};
 pub use staunch_rollout::{
     Action, ExitRecord, InstanceState, InstanceStatus, Observed, ObservedSplit, SplitWish,
 };

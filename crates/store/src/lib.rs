@@ -6,6 +6,7 @@ mod failure;
 mod journal;
 mod migrations;
 mod open;
+mod recording;
 mod rows;
 mod verify;
 
@@ -14,3 +15,4 @@ mod tests;
 
 pub use chain::{FIRST_PREVIOUS, entry_hash, verify_entries};
 pub use journal::SqliteJournal;
+pub use recording::{FileRecorder, Lines, RecordingError, read_recording, recordings};

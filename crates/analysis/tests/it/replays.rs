@@ -1,13 +1,13 @@
 //! What was written down decides again as it did, and can be asked something else.
 
-use staunch_analysis::{Hearing, Moment, Question, Record, Replay, Said, replay};
+use staunch_analysis::{Asked, Hearing, Moment, Question, Record, Replay, Said, replay};
 use staunch_model::Metric;
 
 use crate::world::{World, error_limit, error_margin, latency_margin, spec};
 
 /// A rollout of `seconds` with what a recorder writes down.
 fn recorded(world: &mut World, question: &Question, seconds: u64) -> Vec<Record> {
-    let mut records = vec![Record::Asked(Box::new(question.clone()))];
+    let mut records = vec![asked(question)];
     records.push(Record::Split { at: world.at, generation: world.split, weight: world.weight });
     for turn in 0..seconds * 10 {
         if turn == seconds * 5 {
@@ -21,6 +21,10 @@ fn recorded(world: &mut World, question: &Question, seconds: u64) -> Vec<Record>
         }
     }
     records
+}
+
+fn asked(question: &Question) -> Record {
+    Record::Asked(Box::new(Asked { question: question.clone(), ..Asked::of(&spec(gates()), false) }))
 }
 
 /// Through text, as a file keeps it.
@@ -93,5 +97,5 @@ fn a_stricter_gate_would_have_taken_it_back_and_a_wider_one_not() {
 fn what_is_no_recording_is_refused() {
     assert!(replay([], None).is_err());
     let question = Question::of(&spec(gates()), false);
-    assert!(replay([Record::Asked(Box::new(question))], None).is_err());
+    assert!(replay([asked(&question)], None).is_err());
 }

@@ -4,5 +4,6 @@ pub(crate) mod doctor;
 pub(crate) mod offline;
 pub(crate) mod online;
 pub(crate) mod plan;
+pub(crate) mod replay;
 pub(crate) mod roles;
 pub(crate) mod up;

@@ -63,3 +63,20 @@ fn step_line(step: &PlanStep) -> String {
 fn ms(span: u64) -> String {
     human_duration(Duration::from_millis(span))
 }
+
+#[cfg(test)]
+mod tests {
+    use staunch_analysis::canary_requests;
+
+    /// `validate` refuses what would only wait for its deadline, and nothing else.
+    #[test]
+    fn the_tightest_limits_are_decided_by_ten_million_requests() {
+        for gate in staunch_config::tightest_limits() {
+            let needs = canary_requests(&gate, 0.05, 0.0, 0.05, 0.25);
+            assert!(
+                needs.is_some_and(|needs| (100_000..=10_000_000).contains(&needs)),
+                "{gate:?}: {needs:?}"
+            );
+        }
+    }
+}

@@ -131,7 +131,8 @@ fn any_step_can_be_waited_for_and_a_detached_deploy_goes_on() {
     project.run(&["watch", "--timeout", "60s"]).exits(0);
     project.write(&Draft::release(3).set("canary", "bake", "'20s'"));
     project.run(&["deploy", "--until", "promoted", "--timeout", "60s"]).exits(0).says("goes on");
-    assert_eq!(project.service()["canary_weight_ratio"], 1.0);
+    // A few users stay on the old version, so that the comparison goes on.
+    assert_eq!(project.service()["canary_weight_ratio"], 0.95);
     // Back in the middle of the bake: the old version is still warm.
     project.run(&["abort", "--reason", "second thoughts"]).exits(0);
     project.run(&["watch", "--timeout", "60s"]).exits(11).says("second thoughts");

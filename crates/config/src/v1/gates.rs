@@ -53,28 +53,66 @@ fn gate(reader: &mut Reader<'_>, gates: &Section<'_>, metric: Metric) -> Vec<Gat
     limits.into_iter().flatten().map(|limit| GateSpec { metric, limit, no_data }).collect()
 }
 
+/// The smallest limits that some ten million canary requests can decide: tighter ones are refused, since a rollout
+/// would only wait for its deadline.
+const SMALLEST_MAX: f64 = 0.000_001;
+const SMALLEST_POINTS: f64 = 0.000_01;
+const SMALLEST_GROWTH: f64 = 0.001;
+
+/// The tightest limits that a file may ask for.
+pub fn tightest_limits() -> [GateSpec; 3] {
+    let gate = |metric, limit| GateSpec { metric, limit, no_data: NoData::Hold };
+    [
+        gate(Metric::ErrorRate, GateLimit::MaxRatio { max: SMALLEST_MAX }),
+        gate(Metric::ErrorRate, GateLimit::VsStablePoints { margin: SMALLEST_POINTS }),
+        gate(Metric::LatencyP95, GateLimit::VsStableRatio { margin: SMALLEST_GROWTH }),
+    ]
+}
+
 fn error_limits(reader: &mut Reader<'_>, section: &Section<'_>) -> [Option<GateLimit>; 2] {
     let max = reader.get(section, "max", scalar::share);
     let margin = reader.get(section, "max-vs-stable", scalar::points);
-    refuse_zero(reader, section, "max", max, "no traffic proves that nothing ever fails");
-    refuse_zero(reader, section, "max-vs-stable", margin, "no traffic proves that two rates are equal");
+    let never = Tiny { name: "max", least: SMALLEST_MAX, words: "0.0001%" };
+    refuse_tiny(reader, section, &never, max, "no traffic proves that nothing ever fails");
+    let equal = Tiny { name: "max-vs-stable", least: SMALLEST_POINTS, words: "+0.001pp" };
+    refuse_tiny(reader, section, &equal, margin, "no traffic proves that two rates are equal");
     [max.map(|max| GateLimit::MaxRatio { max }), margin.map(|margin| GateLimit::VsStablePoints { margin })]
 }
 
 fn latency_limits(reader: &mut Reader<'_>, section: &Section<'_>) -> [Option<GateLimit>; 2] {
     let max = reader.get(section, "max", scalar::duration);
     let margin = reader.get(section, "max-vs-stable", scalar::growth);
-    refuse_zero(reader, section, "max-vs-stable", margin, "no traffic proves that two latencies are equal");
+    let equal = Tiny { name: "max-vs-stable", least: SMALLEST_GROWTH, words: "+0.1%" };
+    refuse_tiny(reader, section, &equal, margin, "no traffic proves that two latencies are equal");
     let micros = max.and_then(|max| u64::try_from(max.as_micros()).ok());
     [micros.map(|max| GateLimit::MaxMicros { max }), margin.map(|margin| GateLimit::VsStableRatio { margin })]
 }
 
-fn refuse_zero(reader: &mut Reader<'_>, section: &Section<'_>, name: &str, limit: Option<f64>, why: &str) {
-    if limit == Some(0.0) {
-        let place = section.value_span(name).unwrap_or_else(|| section.span.clone());
+/// The smallest value of a key that can be decided.
+struct Tiny<'a> {
+    name: &'a str,
+    least: f64,
+    words: &'a str,
+}
+
+fn refuse_tiny(
+    reader: &mut Reader<'_>,
+    section: &Section<'_>,
+    tiny: &Tiny<'_>,
+    limit: Option<f64>,
+    why: &str,
+) {
+    let Some(limit) = limit.filter(|limit| *limit < tiny.least) else { return };
+    let name = tiny.name;
+    let place = section.value_span(name).unwrap_or_else(|| section.span.clone());
+    let finding = if limit == 0.0 {
         let message = format!("`{name}` of zero can never be shown to hold");
-        reader.report(Diagnostic::error(Code::GateUndecidable, message, place).here(why));
-    }
+        Diagnostic::error(Code::GateUndecidable, message, place).here(why)
+    } else {
+        let message = format!("`{name}` is too small to be decided by ten million requests");
+        Diagnostic::error(Code::GateUndecidable, message, place).here("too small")
+    };
+    reader.report(finding.help(format!("the smallest that can be decided is \"{}\"", tiny.words)));
 }
 
 fn no_data(reader: &mut Reader<'_>, section: &Section<'_>) -> NoData {

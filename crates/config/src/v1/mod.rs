@@ -21,6 +21,8 @@ use crate::v1::keys::{ROOT, SERVICE};
 use crate::v1::service::Described;
 use crate::{Diagnostic, Diagnostics, scalar, syntax};
 
+pub use gates::tightest_limits;
+
 /// The file, every default resolved.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Project {

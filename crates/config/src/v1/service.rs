@@ -3,7 +3,9 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use staunch_model::{EvidenceSpec, EvidenceWeights, ServiceName, ServiceSpec, StopSpec, TlsSpec, TriggerSpec, Upstream};
+use staunch_model::{
+    EvidenceSpec, EvidenceWeights, ServiceName, ServiceSpec, StopSpec, TlsSpec, TriggerSpec, Upstream,
+};
 
 use crate::codes::Code;
 use crate::command::bare_variable;

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use staunch_evidence::{
-    Counts, NonInferiority, OneSample, RankTest, RateRatio, SampleRatio, Tail, bernoulli_band,
-    requests_to_pass,
+    Counts, NonInferiority, OneSample, RankComparison, RateRatio, SampleRatio, bernoulli_band,
+    requests_to_pass, reverse_projection,
 };
 
 fn count() -> impl Strategy<Value = u64> {
@@ -28,24 +28,24 @@ proptest! {
         let (mut ratio, mut worse, mut below) =
             (RateRatio::with_restarts(limit), OneSample::harm(limit), OneSample::pass(limit));
         let mut margin = NonInferiority::new(limit);
-        let (mut slower, mut faster) = (RankTest::new(Tail::Slower, 16), RankTest::new(Tail::Faster, 16));
+        let mut rank = RankComparison::new(16);
         let mut split = SampleRatio::new(&[0.05, 0.95, 0.0]);
         for (canary, stable) in buckets {
             ratio.observe(canary, stable);
             worse.observe(canary);
             below.observe(canary);
             margin.observe(canary, stable);
-            slower.observe(limit, &bins, &bins);
-            faster.observe(limit, &bins, &bins);
+            rank.observe(limit, &bins, &bins, true);
+            rank.observe(limit / 2.0, &bins, &bins, false);
             split.observe(&[canary.attempts(), stable.attempts(), 7]);
             ratio.restart();
             worse.restart();
-            slower.restart();
+            rank.restart_harm();
             let (low, high) = bernoulli_band(canary, 0.05);
             prop_assert!(0.0 <= low && low <= high && high <= 1.0);
             let logs = [
                 ratio.log_e(), worse.log_e(), below.log_e(), margin.log_e(), margin.growth(limit),
-                slower.log_e(), faster.log_e(), split.log_e(),
+                rank.log_e_harm(), rank.log_e_pass(), split.log_e(),
             ];
             prop_assert!(logs.iter().all(|log| log.is_finite()), "{logs:?}");
         }
@@ -75,6 +75,22 @@ proptest! {
         prop_assert!(low <= rate && rate <= high);
         let (lower, higher) = bernoulli_band(Counts::new(100 * n, 100 * k), 0.05);
         prop_assert!(higher - lower < high - low);
+    }
+
+    /// Stands on the line, where the slope of the distance (which is convex along it) changes its sign.
+    #[test]
+    fn a_projection_is_the_nearest_point(
+        n_c in 1.0..1e5_f64, n_b in 1.0..1e7_f64, theta_b in 1e-7..0.6_f64, part in 0.0..1.0_f64,
+        margin in 1e-4..0.39_f64,
+    ) {
+        let theta_c = theta_b * part + margin * part / 2.0;
+        let (p_c, p_b) = reverse_projection(n_c, n_b, theta_c, theta_b, margin);
+        prop_assert!((p_c - p_b - margin).abs() < 1e-12);
+        let slope = |p_b: f64| {
+            n_c * (p_b + margin - theta_c) / ((p_b + margin) * (1.0 - p_b - margin))
+                + n_b * (p_b - theta_b) / (p_b * (1.0 - p_b))
+        };
+        prop_assert!(slope(p_b * (1.0 - 1e-9)) <= 0.0 && slope(p_b * (1.0 + 1e-9)) >= 0.0);
     }
 
     #[test]

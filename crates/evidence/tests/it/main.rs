@@ -1,6 +1,12 @@
 //! The statistics against independent numbers, exact expectations, hostile input and simulated rollouts.
 
+mod bands;
+#[cfg(feature = "serde")]
+mod checkpoint;
 mod exact;
 mod hostile;
+mod more_vectors;
+mod series;
 mod simulated;
+mod spike_calibration;
 mod vectors;

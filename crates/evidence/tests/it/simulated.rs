@@ -1,18 +1,18 @@
 //! Seeded rollouts: how often an innocent version is blamed, and how fast a guilty one is found.
 
-use staunch_evidence::{Counts, OneSample, RankTest, RateRatio, Tail, detection_bound_requests};
+use staunch_evidence::{Counts, OneSample, RankComparison, RateRatio, detection_bound_requests};
 
 /// SplitMix64: small, seeded, good enough for traffic.
-struct Chance(u64);
+pub(crate) struct Chance(pub(crate) u64);
 
 impl Chance {
-    fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)
     }
-    fn unit(&mut self) -> f64 {
+    pub(crate) fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
     /// Sum of twelve: near enough to a normal deviate.
@@ -89,7 +89,7 @@ fn a_rate_just_at_the_limit_rarely_passes() {
 
 /// Second in which a lognormal service (σ = 0.6, bins 10 % wide) whose canary is `factor` slower is found.
 fn slow_found_after(chance: &mut Chance, factor: f64, seconds: u64) -> Option<u64> {
-    let mut test = RankTest::new(Tail::Slower, 96);
+    let mut test = RankComparison::new(96);
     (1..=seconds).find(|at| {
         let (mut canary, mut stable) = (Vec::new(), Vec::new());
         for _ in 0..RPS {
@@ -98,11 +98,11 @@ fn slow_found_after(chance: &mut Chance, factor: f64, seconds: u64) -> Option<u6
             let bin = (48.0 + log / 1.1_f64.ln()).max(0.0) as u16;
             if is_canary { canary.push((bin, 1)) } else { stable.push((bin, 1)) }
         }
-        test.observe(SHARE, &canary, &stable);
+        test.observe(SHARE, &canary, &stable, true);
         if at % 60 == 0 {
-            test.restart();
+            test.restart_harm();
         }
-        test.log_e() >= 100_f64.ln()
+        test.log_e_harm() >= 100_f64.ln()
     })
 }
 
