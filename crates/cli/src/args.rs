@@ -126,6 +126,8 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
     /// Recorded rollouts with the gates that are in the file now: what would have been decided, and when
     Backtest(BacktestArgs),
+    /// Try the file's gates against a described world: how often they err, how soon they find, what users bear
+    Simulate(SimulateArgs),
     /// Find out why something does not work, with a fix to run
     Doctor(DoctorArgs),
     /// Replace the running binary without losing a request
@@ -293,6 +295,43 @@ pub(crate) struct ReplayArgs {
 pub(crate) struct BacktestArgs {
     /// Rollouts' numbers, or recordings' files [default: all]
     pub(crate) recordings: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SimulateArgs {
+    /// The configuration file [default: as with the other commands]
+    #[arg(value_name = "FILE")]
+    pub(crate) path: Option<PathBuf>,
+    /// The service [default: the only one]
+    #[arg(long)]
+    pub(crate) service: Option<String>,
+    /// A world's name, key=value, or both with commas between; --worlds lists them
+    #[arg(long, default_value = "plain", value_name = "WORLD")]
+    pub(crate) world: String,
+    /// How many rollouts [default: 1000; 10000 for each line of the standard table]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    pub(crate) seeds: Option<u64>,
+    /// Hold at this percentage instead of going through the steps: how the evidence alone does
+    #[arg(long, value_name = "PERCENT")]
+    pub(crate) hold_at: Option<f64>,
+    /// Try today's polling rules on the same traffic
+    #[arg(long)]
+    pub(crate) compare: bool,
+    /// The table of claims: one policy against every world that a claim is made about; exit 1 when one does not hold
+    #[arg(long, conflicts_with_all = ["path", "service", "world", "chart", "hold_at"])]
+    pub(crate) standard: bool,
+    /// Draw the results as SVG
+    #[arg(long, value_name = "OUT.svg")]
+    pub(crate) chart: Option<PathBuf>,
+    /// The rollout that the chart shows look by look
+    #[arg(long, default_value_t = 0, value_name = "SEED")]
+    pub(crate) example: u64,
+    /// Shortest time between two looks, in seconds
+    #[arg(long, default_value_t = 0.1, value_name = "SECONDS")]
+    pub(crate) finest_look: f64,
+    /// List worlds and their keys
+    #[arg(long)]
+    pub(crate) worlds: bool,
 }
 
 #[derive(Debug, Args)]

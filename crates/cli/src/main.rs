@@ -18,7 +18,7 @@ use clap::Parser as _;
 use staunch_rollout::Command as Spoken;
 
 use crate::args::{AuditCommand, Cli, Command};
-use crate::commands::{doctor, offline, online, plan, replay, roles, up};
+use crate::commands::{doctor, offline, online, plan, replay, roles, simulate, up};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::project::Place;
 use crate::remote::Remote;
@@ -90,6 +90,7 @@ fn run(term: &Term, cli: &Cli) -> Outcome {
         | Command::Logs(_)
         | Command::Audit { what: AuditCommand::Export }
         | Command::Doctor(_)
+        | Command::Simulate(_)
         | Command::Upgrade(_) => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let outcome = runtime.block_on(ask(term, cli, &place));
@@ -124,6 +125,7 @@ async fn ask(term: &Term, cli: &Cli, place: &Place) -> Outcome {
         Command::History(args) => online::history(term, &remote()?, args).await,
         Command::Logs(args) => online::logs(term, &remote()?, args).await,
         Command::Audit { .. } => online::audit_export(term, &remote()?).await,
+        Command::Simulate(args) => simulate::run(term, place, args).await,
         Command::Doctor(args) => doctor::run(term, cli, place, args).await,
         Command::Upgrade(args) => online::upgrade(term, &remote()?, args).await,
         Command::Init(_)

@@ -7,9 +7,11 @@ use crate::policy::Policy;
 use crate::world::World;
 
 /// The least expected time, in seconds of steady traffic, until any rule whose chance of a false alarm is `α` can tell
-/// the world's fault at the canary's first share (Wald); `None` when there is nothing that a gate could tell.
+/// the world's fault at one share (Wald); `None` when there is nothing that a gate could tell, and for a policy that goes
+/// through several shares: its time depends on when it goes on.
 pub(crate) fn bound_secs(world: &World, policy: &Policy) -> Option<f64> {
-    let share = policy.first_share();
+    let [only] = policy.canary.steps.as_slice() else { return None };
+    let share = only.weight.ratio();
     let errors = information_per_request(world.errors, world.canary_errors, share);
     let errors = if world.canary_errors > world.errors { errors } else { 0.0 };
     // Only what is answered is timed; failures are few where latency is the fault.

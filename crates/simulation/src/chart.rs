@@ -58,7 +58,8 @@ impl Scale {
         }
         let span = self.high - self.low;
         let unit = power(libm::log10(span / 4.0).floor());
-        let step = [1.0, 2.0, 5.0, 10.0].map(|times| times * unit).into_iter().find(|step| span / step <= 5.0);
+        let step =
+            [1.0, 2.0, 5.0, 10.0].map(|times| times * unit).into_iter().find(|step| span / step <= 5.0);
         let step = step.unwrap_or(span);
         let first = (self.low / step).ceil();
         let count = (self.high / step).floor() - first;
@@ -110,7 +111,8 @@ impl Panel {
 }
 
 fn taken_back(svg: &mut Svg, results: &Results, horizon: f64) {
-    let least = results.taken_back.iter().filter_map(|rule| rule.at_secs.first()).fold(horizon, |a, b| a.min(*b));
+    let least =
+        results.taken_back.iter().filter_map(|rule| rule.at_secs.first()).fold(horizon, |a, b| a.min(*b));
     let world = &results.summary.world;
     let title = format!("Rollouts taken back, {}, {} requests a second", world.name, world.rps);
     let panel = Panel::new(svg, 0, &title, (least.max(0.1) / 2.0, horizon), (0.0, 1.0), true);
@@ -153,7 +155,14 @@ fn evidence(svg: &mut Svg, path: &Path) {
     // Far beyond the limit nothing changes any more.
     let limit = path.points.last().map_or(1.0, |point| point.harm_limit);
     let y = (least.max(-limit), most.min(1.5 * limit));
-    let panel = Panel::new(svg, 1, "One rollout: evidence of harm (logarithm) and where it decides", span(path), y, false);
+    let panel = Panel::new(
+        svg,
+        1,
+        "One rollout: evidence of harm (logarithm) and where it decides",
+        span(path),
+        y,
+        false,
+    );
     panel.axes(svg, seconds, |value| format!("{value:.0}"));
     let y = panel.y.place(limit);
     svg.line("mark", (LEFT, y), (panel.x.to, y));
@@ -196,7 +205,8 @@ fn bands(svg: &mut Svg, path: &Path) {
 
 /// Bands are wide at first: what is drawn is what they come to in the later half, and every estimate there.
 fn highest(arms: &[Vec<(f64, [f64; 3])>; 2]) -> f64 {
-    let later = |arm: &Vec<(f64, [f64; 3])>| arm[arm.len() / 2..].iter().map(|(_, band)| band[2]).fold(0.0, f64::max);
+    let later =
+        |arm: &Vec<(f64, [f64; 3])>| arm[arm.len() / 2..].iter().map(|(_, band)| band[2]).fold(0.0, f64::max);
     1.1 * arms.iter().map(later).fold(1e-6, f64::max)
 }
 

@@ -149,8 +149,7 @@ mod tests {
             let expected = DRAWS as f64 * log_mass(k as f64).exp();
             (expected, seen.get(&k).copied().unwrap_or(0) as f64)
         });
-        let cells: Vec<f64> =
-            cells.filter(|(e, _)| *e >= 10.0).map(|(e, o)| (o - e) * (o - e) / e).collect();
+        let cells: Vec<f64> = cells.filter(|(e, _)| *e >= 10.0).map(|(e, o)| (o - e) * (o - e) / e).collect();
         (cells.iter().sum(), cells.len() as f64 - 1.0)
     }
 
@@ -180,7 +179,8 @@ mod tests {
 
     #[test]
     fn binomial_draws_follow_the_law() {
-        for (n, p) in [(1, 0.3), (40, 0.01), (40, 0.9), (50, 0.5), (1_000, 0.05), (9_500, 0.001), (300, 0.97)] {
+        for (n, p) in [(1, 0.3), (40, 0.01), (40, 0.9), (50, 0.5), (1_000, 0.05), (9_500, 0.001), (300, 0.97)]
+        {
             let law = log_binomial(n as f64, p);
             assert!(fits(misfit(|chance| binomial(chance, n, p), law)), "{n} {p}");
         }

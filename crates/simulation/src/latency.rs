@@ -69,7 +69,10 @@ impl Cells {
     /// `(bucket, share)`, ascending by bucket.
     pub(crate) fn shares(&self) -> impl Iterator<Item = (u16, f64)> {
         let before = std::iter::once(&0.0).chain(&self.upto);
-        self.buckets.iter().zip(self.upto.iter().zip(before)).map(|(bucket, (upto, before))| (*bucket, upto - before))
+        self.buckets
+            .iter()
+            .zip(self.upto.iter().zip(before))
+            .map(|(bucket, (upto, before))| (*bucket, upto - before))
     }
 
     /// The latency of a share of all requests, in microseconds: the middle of its bucket.

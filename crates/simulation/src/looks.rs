@@ -25,7 +25,8 @@ impl Looks {
     /// The same with spans that end: at least a millisecond, at most an hour, the longest no less than the finest.
     #[must_use]
     pub fn sane(self) -> Self {
-        let within = |value: f64, least: f64, most: f64| if value.is_nan() { least } else { value.clamp(least, most) };
+        let within =
+            |value: f64, least: f64, most: f64| if value.is_nan() { least } else { value.clamp(least, most) };
         let finest_secs = within(self.finest_secs, 0.001, 3_600.0);
         Self {
             finest_secs,

@@ -30,7 +30,8 @@ pub struct Path {
 impl Path {
     pub(crate) fn add(&mut self, at_ms: i64, share: f64, judgement: &Judgement) {
         let gate = judgement.gates.first();
-        let band = |band: Option<staunch_analysis::Band>| band.map(|band| [band.low, band.estimate, band.high]);
+        let band =
+            |band: Option<staunch_analysis::Band>| band.map(|band| [band.low, band.estimate, band.high]);
         if let Some(gate) = gate {
             self.gate.clone_from(&gate.gate);
         }

@@ -141,9 +141,11 @@ pub(crate) struct Back {
     pub(crate) excess: f64,
 }
 
-/// When each rule takes the canary back within the horizon, at one constant share, in the order of [`Peer::ALL`];
-/// `None` when it never does.
-pub(crate) fn backs(scene: &Scene, share: f64, limit: Limit, looks: &Looks, seed: u64) -> [Option<Back>; 4] {
+/// When each rule took it back, in the order of [`Peer::ALL`]; `None` when it never did.
+pub(crate) type Backs = [Option<Back>; 4];
+
+/// When each rule takes the canary back within the horizon, at one constant share.
+pub(crate) fn backs(scene: &Scene, share: f64, limit: Limit, looks: &Looks, seed: u64) -> Backs {
     let mut race = Race::new(limit);
     let mut traffic = Traffic::new(scene, seed, limit.needs_latency());
     traffic.serve(&[-scene.world.start_secs]);
@@ -169,7 +171,7 @@ struct Race {
     canary: (u64, u64),
     stable: (u64, u64),
     excess: f64,
-    back: [Option<Back>; 4],
+    back: Backs,
 }
 
 impl Race {
@@ -285,7 +287,8 @@ mod tests {
     fn a_plain_fault_is_found_when_the_rules_say() {
         let scene = Scene::new(&World::read("errors-0.1-to-50,rps=1000").unwrap(), 2, false);
         let limit = Limit::tuned(&scene);
-        let [argo, flagger, minute, look] = backs(&scene, 0.05, limit, &Looks::default(), 1).map(Option::unwrap);
+        let [argo, flagger, minute, look] =
+            backs(&scene, 0.05, limit, &Looks::default(), 1).map(Option::unwrap);
         assert_eq!((argo.at_secs, flagger.at_secs, minute.at_secs), (240.0, 360.0, 60.0));
         assert!(look.at_secs < 1.0 && look.excess < argo.excess && argo.excess > 5_000.0);
     }
@@ -293,8 +296,7 @@ mod tests {
     #[test]
     fn silence_ends_the_counting_rules_and_no_other() {
         let scene = Scene::new(&World::read("no-traffic").unwrap(), 2, false);
-        let [argo, flagger, minute, look] =
-            backs(&scene, 0.05, Limit::Errors(0.01), &Looks::default(), 1);
+        let [argo, flagger, minute, look] = backs(&scene, 0.05, Limit::Errors(0.01), &Looks::default(), 1);
         assert_eq!(argo.map(|back| back.at_secs), Some(300.0));
         assert_eq!(flagger.map(|back| back.at_secs), Some(360.0));
         assert_eq!((minute, look), (None, None));

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use staunch_model::{
-    CanarySpec, EvidenceSpec, GateLimit, GateSpec, HealthSpec, Metric, NoData, ProbeSpec, ProbeTarget, Revision,
-    RevisionDigest, RolloutId, RolloutKind, RolloutSpec, RunSpec, ServiceName, ServiceSpec, Step, StopSpec, Timestamp,
-    TriggerSpec, Weight,
+    CanarySpec, EvidenceSpec, GateLimit, GateSpec, HealthSpec, Metric, NoData, ProbeSpec, ProbeTarget,
+    Revision, RevisionDigest, RolloutId, RolloutKind, RolloutSpec, RunSpec, ServiceName, ServiceSpec, Step,
+    StopSpec, Timestamp, TriggerSpec, Weight,
 };
 
 /// Everything of a service that decides how a rollout goes.
@@ -46,8 +46,7 @@ impl Policy {
     pub fn standard(service: ServiceName) -> Self {
         let ten = Duration::from_secs(10);
         let long = Duration::from_secs(86_400);
-        let probe =
-            ProbeSpec { target: ProbeTarget::Tcp, interval: ten, timeout: ten, fall: 1, rise: 1 };
+        let probe = ProbeSpec { target: ProbeTarget::Tcp, interval: ten, timeout: ten, fall: 1, rise: 1 };
         Self {
             service,
             canary: CanarySpec {

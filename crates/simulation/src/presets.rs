@@ -69,11 +69,7 @@ pub static FAULTS: [Preset; 8] = [
         about: "half of all requests fail",
         shape: |world| world.canary_errors = 0.5,
     },
-    Preset {
-        name: "slower-20",
-        about: "all latencies are 20 % higher",
-        shape: |world| world.slower = 1.2,
-    },
+    Preset { name: "slower-20", about: "all latencies are 20 % higher", shape: |world| world.slower = 1.2 },
     Preset { name: "slower-100", about: "all latencies are doubled", shape: |world| world.slower = 2.0 },
     Preset {
         name: "tail",

@@ -66,7 +66,15 @@ impl Trial {
         // An illegal event would be a fault of the state machine itself: the rollout ends where it stands.
         Course::new(self, seed, path).run().unwrap_or_else(|illegal| {
             debug_assert!(false, "{illegal}");
-            Run { end: End::Unfinished, cause: None, at_secs: 0.0, full_secs: None, excess: 0.0, canary_requests: 0, looks: 0 }
+            Run {
+                end: End::Unfinished,
+                cause: None,
+                at_secs: 0.0,
+                full_secs: None,
+                excess: 0.0,
+                canary_requests: 0,
+                looks: 0,
+            }
         })
     }
 }
@@ -139,7 +147,8 @@ impl<'t> Course<'t> {
 
     fn over(&self) -> bool {
         let going_back = |phase: &Phase| matches!(phase, Phase::RollingBack { .. }) || phase.is_end();
-        self.service.rollout.as_ref().is_none_or(|rollout| going_back(&rollout.phase)) || self.now >= self.horizon()
+        self.service.rollout.as_ref().is_none_or(|rollout| going_back(&rollout.phase))
+            || self.now >= self.horizon()
     }
 
     fn horizon(&self) -> i64 {
@@ -192,10 +201,16 @@ impl<'t> Course<'t> {
         self.changed = self.now;
     }
 
-    /// Carries out what the planner proposes.
+    /// Carries out what the planner proposes; an instance that is ready at once may let traffic follow at once.
     fn arrange(&mut self) {
-        let plan = plan(&desired(&self.service), &self.stage.observed, Timestamp(self.changed));
-        plan.actions.into_iter().for_each(|action| self.stage.execute(action));
+        let desired = desired(&self.service);
+        for _ in 0..DECISIONS {
+            let plan = plan(&desired, &self.stage.observed, Timestamp(self.changed));
+            if plan.actions.is_empty() {
+                break;
+            }
+            plan.actions.into_iter().for_each(|action| self.stage.execute(action));
+        }
         if self.first.is_none() && self.stage.share() > 0.0 {
             (self.first, self.changed) = (Some(self.now), self.now);
         }
@@ -204,7 +219,8 @@ impl<'t> Course<'t> {
     /// The next look, or what comes before it.
     fn next_moment(&self) -> i64 {
         let onset = self.onset();
-        let since = onset.filter(|onset| *onset <= self.now).map_or(self.changed, |onset| onset.max(self.changed));
+        let since =
+            onset.filter(|onset| *onset <= self.now).map_or(self.changed, |onset| onset.max(self.changed));
         let look = self.now + self.trial.looks.span_ms(self.now - since);
         let look = if self.first.is_some() { look } else { self.horizon() };
         let due = [onset, self.stage.next_ready(), self.hold_ends(), self.warm_up_ends()];
@@ -233,7 +249,11 @@ impl<'t> Course<'t> {
 
     fn warm_up_ends(&self) -> Option<i64> {
         let warm_up = self.trial.spec.evidence.warm_up;
-        self.stage.serving().map(|instance| instance.started.plus(warm_up).0).filter(|end| *end > self.now).min()
+        self.stage
+            .serving()
+            .map(|instance| instance.started.plus(warm_up).0)
+            .filter(|end| *end > self.now)
+            .min()
     }
 
     /// Some instance of the canary is younger than its warm-up, by the clock and by its requests.
@@ -248,7 +268,8 @@ impl<'t> Course<'t> {
     /// Time passes until `next`; what happened meanwhile is judged.
     fn look(&mut self, next: i64) {
         if let Some(first) = self.first {
-            let started: Vec<f64> = self.stage.serving().map(|i| (i.started.0 - first) as f64 / 1e3).collect();
+            let started: Vec<f64> =
+                self.stage.serving().map(|i| (i.started.0 - first) as f64 / 1e3).collect();
             self.traffic.serve(&started);
             let share = self.stage.share();
             let drawn = self.traffic.until((next - first) as f64 / 1e3, share);
@@ -267,7 +288,8 @@ impl<'t> Course<'t> {
         self.excess += drawn.excess;
         self.canary_requests += drawn.canary.attempts;
         self.stage.answer(drawn.canary.attempts);
-        let generation = self.stage.observed.split.as_ref().map(|split| split.wish.generation).unwrap_or_default();
+        let generation =
+            self.stage.observed.split.as_ref().map(|split| split.wish.generation).unwrap_or_default();
         let split =
             SplitLook { share, canary: arm(drawn.canary), stable: arm(drawn.stable), strata: Vec::new() };
         let splits = std::iter::once((generation, split)).collect();
@@ -289,7 +311,9 @@ impl<'t> Course<'t> {
         let end = match self.service.rollout.as_ref().map(|rollout| &rollout.phase) {
             Some(Phase::Succeeded) => End::Promoted,
             Some(Phase::RollingBack { .. } | Phase::RolledBack { .. }) if self.by_evidence() => End::Blamed,
-            Some(Phase::RollingBack { .. } | Phase::RolledBack { .. } | Phase::Rejected { .. }) => End::GaveUp,
+            Some(Phase::RollingBack { .. } | Phase::RolledBack { .. } | Phase::Rejected { .. }) => {
+                End::GaveUp
+            }
             Some(
                 Phase::Pending
                 | Phase::Preparing
@@ -322,27 +346,5 @@ fn arm(drawn: Arm) -> ArmLook {
         failed: drawn.failed,
         clients: drawn.clients,
         latency: Histogram(drawn.latency),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use staunch_model::{ServiceName, Weight};
-    use super::*;
-    use crate::world::World;
-
-    #[test]
-    #[ignore]
-    fn probe() {
-        let name = ServiceName::try_from("shop".to_owned()).unwrap();
-        for (text, latency) in [("plain,rps=1000", false), ("plain,rps=1000", true)] {
-            let policy = Policy::standard(name.clone()).holding(Weight::percent(5.0).unwrap());
-
-            let scene = Scene::new(&World::read(text).unwrap(), 2, false);
-            let trial = Trial::new(&policy, scene, Looks::default());
-            let begun = std::time::Instant::now();
-            let runs: Vec<Run> = (0..20).map(|seed| trial.run(seed)).collect();
-            println!("{text} {latency} {:?} per run, looks {}", begun.elapsed() / 20, runs[0].looks);
-        }
     }
 }

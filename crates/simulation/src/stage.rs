@@ -23,7 +23,7 @@ impl Stage {
         match action {
             Action::Start { revision, instance, .. } => {
                 // Stable has been there long before.
-                let ready = revision.digest != self.canary;
+                let ready = revision.digest != self.canary || self.start_ms == 0;
                 self.observed.instances.push(InstanceStatus {
                     id: instance,
                     revision: revision.digest,

@@ -38,6 +38,9 @@ pub enum Target {
     MedianFull,
 }
 
+/// A target and the most it may be.
+type Claim = (Target, f64);
+
 /// One claim and what was measured.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -56,7 +59,7 @@ pub struct Case {
     /// In what the policy differs from the defaults.
     pub setting: &'static str,
     pub simulation: Simulation,
-    targets: Vec<(Target, f64)>,
+    targets: Vec<Claim>,
 }
 
 /// One line of the table.
@@ -104,10 +107,11 @@ impl Target {
 }
 
 /// Faults, requests per second, and the claims about their delay.
-const ERRORS: [(Target, f64); 2] = [(Target::MedianOverBound, 1.25), (Target::MeanOverBound, 1.45)];
-const LATENCY: [(Target, f64); 1] = [(Target::MedianOverBound, 1.5)];
-const LATE: [(Target, f64); 1] = [(Target::MedianOverBound, 2.5)];
-const DELAYS: [(&str, f64, &[(Target, f64)]); 9] = [
+const ERRORS: [Claim; 2] = [(Target::MedianOverBound, 1.25), (Target::MeanOverBound, 1.45)];
+const LATENCY: [Claim; 1] = [(Target::MedianOverBound, 1.5)];
+const LATE: [Claim; 1] = [(Target::MedianOverBound, 2.5)];
+type Delay = (&'static str, f64, &'static [Claim]);
+const DELAYS: [Delay; 9] = [
     ("errors-0.1-to-1", 100.0, &ERRORS),
     ("errors-0.1-to-1", 1_000.0, &ERRORS),
     ("errors-1-to-5", 100.0, &ERRORS),
@@ -118,7 +122,7 @@ const DELAYS: [(&str, f64, &[(Target, f64)]); 9] = [
     ("tail", 1_000.0, &[]),
     ("late-fault", 100.0, &LATE),
 ];
-const EXCESS: [(Target, f64); 2] = [(Target::MeanExcess, 6.5), (Target::P95Excess, 15.0)];
+const EXCESS: [Claim; 2] = [(Target::MeanExcess, 6.5), (Target::P95Excess, 15.0)];
 const BAD: [&str; 3] = ["errors-0.1-to-1", "errors-1-to-5", "errors-0.1-to-50"];
 const RATES: [f64; 2] = [100.0, 1_000.0];
 /// A good release is with everyone within so many seconds, by the rates above.
@@ -133,10 +137,14 @@ pub fn standard(service: &ServiceName, seeds: u64, looks: Looks) -> Result<Vec<C
     let table = Table { ramp: Policy::standard(service.clone()), seeds, looks };
     let mut cases = table.alike();
     cases.extend(table.delays()?);
-    for (setting, policy) in [("", table.ramp.clone()), (BARE, table.ramp.clone().warmed_up().without_latency())] {
+    for (setting, policy) in
+        [("", table.ramp.clone()), (BARE, table.ramp.clone().warmed_up().without_latency())]
+    {
         cases.extend(table.bad(setting, &policy)?);
     }
-    for (setting, policy) in [("", table.ramp.clone()), (BARE, table.ramp.clone().warmed_up().without_latency())] {
+    for (setting, policy) in
+        [("", table.ramp.clone()), (BARE, table.ramp.clone().warmed_up().without_latency())]
+    {
         cases.extend(table.good(setting, &policy));
     }
     Ok(cases)
@@ -150,7 +158,7 @@ struct Table {
 }
 
 impl Table {
-    fn case(&self, part: Part, policy: &Policy, world: World, targets: &[(Target, f64)]) -> Case {
+    fn case(&self, part: Part, policy: &Policy, world: World, targets: &[Claim]) -> Case {
         let compare = matches!(part, Part::Alike | Part::Delay);
         let simulation =
             Simulation { policy: policy.clone(), world, looks: self.looks, seeds: self.seeds, compare };
@@ -163,7 +171,8 @@ impl Table {
     }
 
     fn alike(&self) -> Vec<Case> {
-        let worlds = RATES.iter().flat_map(|rps| ALIKE.iter().map(|preset| World { rps: *rps, ..preset.world() }));
+        let worlds =
+            RATES.iter().flat_map(|rps| ALIKE.iter().map(|preset| World { rps: *rps, ..preset.world() }));
         let case = |world: World| {
             // Who fails in bursts is a user with a session, and sessions are kept on their side.
             let policy = self.hold().sticky(world.burst > 1.0);
@@ -174,7 +183,7 @@ impl Table {
 
     fn delays(&self) -> Result<Vec<Case>, WorldError> {
         let warm = self.hold().warmed_up();
-        let case = |(name, rps, targets): &(&str, f64, &[(Target, f64)])| {
+        let case = |(name, rps, targets): &Delay| {
             let world = World { rps: *rps, ..preset(name)? };
             Ok(self.case(Part::Delay, &warm, world, targets))
         };

@@ -22,7 +22,8 @@ impl Share {
         let scale = 1.0 + Z95 * Z95 / n;
         let middle = (p + Z95 * Z95 / (2.0 * n)) / scale;
         let half = Z95 * (p * (1.0 - p) / n + Z95 * Z95 / (4.0 * n * n)).sqrt() / scale;
-        let (low, high) = if of == 0 { (0.0, 1.0) } else { ((middle - half).max(0.0), (middle + half).min(1.0)) };
+        let (low, high) =
+            if of == 0 { (0.0, 1.0) } else { ((middle - half).max(0.0), (middle + half).min(1.0)) };
         Self { count, of, low, high }
     }
 

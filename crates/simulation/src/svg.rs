@@ -1,7 +1,5 @@
 //! A drawing as text: lines, bands and words, in colours that work on light and dark pages. No scripts.
 
-use std::fmt::Write as _;
-
 /// Distinguishable with any colour sight (Okabe and Ito, 2008), in the order of the curves.
 const COLORS: [&str; 5] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00"];
 const STYLE: &str = "text{font:12px system-ui,sans-serif;fill:#333}.title{font-weight:600;font-size:14px}\
@@ -35,7 +33,9 @@ impl Svg {
 
     pub(crate) fn line(&mut self, class: &str, from: (f64, f64), to: (f64, f64)) {
         let ((x1, y1), (x2, y2)) = (from, to);
-        self.add(format_args!(r#"<line class="{class}" x1="{x1:.1}" y1="{y1:.1}" x2="{x2:.1}" y2="{y2:.1}"/>"#));
+        self.add(format_args!(
+            r#"<line class="{class}" x1="{x1:.1}" y1="{y1:.1}" x2="{x2:.1}" y2="{y2:.1}"/>"#
+        ));
     }
 
     /// A colour's sample beside its name.
@@ -63,8 +63,8 @@ impl Svg {
     }
 
     fn add(&mut self, element: std::fmt::Arguments<'_>) {
-        // Writing to a string cannot fail.
-        drop(writeln!(self.body, "{element}"));
+        self.body.push_str(&element.to_string());
+        self.body.push('\n');
     }
 }
 

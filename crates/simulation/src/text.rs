@@ -34,7 +34,8 @@ pub fn summary_text(summary: &Summary) -> String {
         say("everyone has it after", spread(full, " s"));
     }
     if !summary.causes.is_empty() {
-        let causes: Vec<String> = summary.causes.iter().map(|(cause, count)| format!("{count} × {cause}")).collect();
+        let causes: Vec<String> =
+            summary.causes.iter().map(|(cause, count)| format!("{count} × {cause}")).collect();
         say("taken back by", causes.join(", "));
     }
     lines.extend(peers(summary));
@@ -66,9 +67,11 @@ fn peers(summary: &Summary) -> Vec<String> {
 }
 
 fn peer(peer: &PeerSummary) -> String {
-    let delay = peer.delay_secs.map_or_else(String::new, |delay| format!(", found after {}", median(delay, " s")));
-    let excess =
-        peer.excess_failures.map_or_else(String::new, |excess| format!(", {} excess failures", figures(excess.mean)));
+    let delay =
+        peer.delay_secs.map_or_else(String::new, |delay| format!(", found after {}", median(delay, " s")));
+    let excess = peer
+        .excess_failures
+        .map_or_else(String::new, |excess| format!(", {} excess failures", figures(excess.mean)));
     let wrong = percent(peer.false_rollbacks.value());
     let missed = percent(peer.missed.value());
     format!("    {:<36}wrongly {wrong}, missed {missed}{delay}{excess}", peer.peer.name())
@@ -94,16 +97,26 @@ pub fn standard_text(rows: &[Row]) -> String {
 
 fn title(part: Part) -> &'static str {
     match part {
-        Part::Alike => "Both versions alike, 5 % on the new one, an hour of continuous looking: rolled back wrongly",
+        Part::Alike => {
+            "Both versions alike, 5 % on the new one, an hour of continuous looking: rolled back wrongly"
+        }
         Part::Delay => "A fault, 5 % on the new version, instances warm: found after, in seconds",
-        Part::Bad => "A bad release through 1, 5, 25, 50, 100 %: failed requests beyond what the old version has",
+        Part::Bad => {
+            "A bad release through 1, 5, 25, 50, 100 %: failed requests beyond what the old version has"
+        }
         Part::Good => "A good release through 1, 5, 25, 50, 100 %: seconds until everyone has it",
     }
 }
 
 fn line(row: &Row) -> String {
     let summary = &row.summary;
-    let mark = if row.checks.is_empty() { ' ' } else if row.held() { '✓' } else { '✕' };
+    let mark = if row.checks.is_empty() {
+        ' '
+    } else if row.held() {
+        '✓'
+    } else {
+        '✕'
+    };
     let world = format!("{}, {}/s", summary.world.name, summary.world.rps);
     let setting = if row.setting.is_empty() { String::new() } else { format!("  [{}]", row.setting) };
     let checks: Vec<String> = row.checks.iter().map(check).collect();
@@ -116,7 +129,8 @@ fn measured(row: &Row) -> String {
     match row.part {
         Part::Alike => share(summary.false_rollbacks),
         Part::Delay => {
-            let bound = summary.bound_secs.map_or_else(String::new, |bound| format!(", bound {}", figures(bound)));
+            let bound =
+                summary.bound_secs.map_or_else(String::new, |bound| format!(", bound {}", figures(bound)));
             let delay = summary.delay_secs.map_or_else(|| "never".to_owned(), |delay| spread(delay, ""));
             let missed = summary.missed.value();
             let missed = if missed > 0.0 { format!(", missed {}", percent(missed)) } else { String::new() };
@@ -163,7 +177,12 @@ fn share(share: Share) -> String {
 
 fn spread(spread: Spread, unit: &str) -> String {
     let figures = |value| format!("{}{unit}", figures(value));
-    format!("median {}, mean {}, 95 % within {}", figures(spread.median), figures(spread.mean), figures(spread.p95))
+    format!(
+        "median {}, mean {}, 95 % within {}",
+        figures(spread.median),
+        figures(spread.mean),
+        figures(spread.p95)
+    )
 }
 
 fn median(spread: Spread, unit: &str) -> String {

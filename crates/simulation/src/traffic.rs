@@ -183,7 +183,8 @@ impl<'s> Traffic<'s> {
         let world = &self.scene.world;
         if world.drift_sd > 0.0 {
             let kept = libm::exp(-span / world.drift_secs);
-            self.drift = self.drift * kept + world.drift_sd * (1.0 - kept * kept).sqrt() * self.chance.normal();
+            self.drift =
+                self.drift * kept + world.drift_sd * (1.0 - kept * kept).sqrt() * self.chance.normal();
         }
     }
 
@@ -312,7 +313,8 @@ mod tests {
 
     #[test]
     fn outages_hit_both_and_take_their_time() {
-        let ([canary, stable, failed, base], _) = hour("errors=0,outage-errors=0.2,outages-per-hour=4", false, 200);
+        let ([canary, stable, failed, base], _) =
+            hour("errors=0,outage-errors=0.2,outages-per-hour=4", false, 200);
         // A cycle is a quarter of an hour of waiting and 30 s of outage.
         let share = 0.2 * 30.0 / 930.0;
         assert!(near(failed / canary, share, 0.1) && near(base / stable, share, 0.1), "{failed} {base}");
@@ -341,7 +343,8 @@ mod tests {
     fn silence_and_certain_failure_are_drawn() {
         let ([canary, ..], excess) = hour("rps=0", false, 1);
         assert_eq!((canary, excess), (0.0, 0.0));
-        let ([canary, stable, failed, base], _) = hour("errors=1,drift-sd=3,outages-per-hour=1000,outage-errors=1", true, 1);
+        let ([canary, stable, failed, base], _) =
+            hour("errors=1,drift-sd=3,outages-per-hour=1000,outage-errors=1", true, 1);
         assert!(failed <= canary && base <= stable && failed > 0.0);
     }
 }

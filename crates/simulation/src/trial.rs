@@ -8,7 +8,7 @@ use crate::bound::bound_secs;
 use crate::looks::Looks;
 use crate::many::{Progress, Stopped, run_all};
 use crate::path::Path;
-use crate::peers::{Back, Limit, Peer, backs};
+use crate::peers::{Back, Backs, Limit, Peer, backs};
 use crate::policy::Policy;
 use crate::run::{End, Run, Trial};
 use crate::stats::{Share, Spread};
@@ -45,7 +45,7 @@ pub struct Summary {
     pub causes: BTreeMap<String, u64>,
     /// From the onset until the rollback by evidence, of those that were.
     pub delay_secs: Option<Spread>,
-    /// What no rule can beat at the canary's first share, on average; `None` when there is nothing to tell.
+    /// What no rule can beat on average; `None` when there is nothing to tell, or several shares to tell it at.
     pub bound_secs: Option<f64>,
     /// The canary's failures beyond stable's share until the end.
     pub excess_failures: Option<Spread>,
@@ -106,8 +106,8 @@ impl Simulation {
             let peers = limit.map(|limit| self.backs(&trial, limit, seed));
             (trial.run(seed), peers)
         })?;
-        let (runs, backs): (Vec<Run>, Vec<Option<[Option<Back>; 4]>>) = both.into_iter().unzip();
-        let backs: Vec<[Option<Back>; 4]> = backs.into_iter().flatten().collect();
+        let (runs, backs): (Vec<Run>, Vec<_>) = both.into_iter().unzip();
+        let backs: Vec<Backs> = backs.into_iter().flatten().collect();
         let summary = Summary { limit, peers: self.peers(&backs), ..self.summary(&runs) };
         let taken_back = taken_back(&runs, &backs);
         Ok(Results { summary, runs, taken_back })
@@ -125,7 +125,7 @@ impl Simulation {
         Trial::new(&self.policy, scene, self.looks)
     }
 
-    fn backs(&self, trial: &Trial, limit: Limit, seed: u64) -> [Option<Back>; 4] {
+    fn backs(&self, trial: &Trial, limit: Limit, seed: u64) -> Backs {
         backs(&trial.scene, self.policy.first_share(), limit, &trial.looks, seed)
     }
 
@@ -136,7 +136,9 @@ impl Simulation {
 
     fn summary(&self, runs: &[Run]) -> Summary {
         let of = runs.len() as u64;
-        let share = |holds: &dyn Fn(&Run) -> bool| Share::new(runs.iter().filter(|run| holds(run)).count() as u64, of);
+        let share = |holds: &dyn Fn(&Run) -> bool| {
+            Share::new(runs.iter().filter(|run| holds(run)).count() as u64, of)
+        };
         let wrong = |run: &Run| run.end == End::Blamed && self.is_false(run.at_secs);
         let right = |run: &&Run| run.end == End::Blamed && !self.is_false(run.at_secs);
         let missed = |run: &Run| self.world.has_fault() && matches!(run.end, End::Promoted | End::Unfinished);
@@ -149,7 +151,9 @@ impl Simulation {
             gave_up: share(&|run| run.end == End::GaveUp),
             unfinished: share(&|run| run.end == End::Unfinished),
             causes: causes(runs),
-            delay_secs: spread(runs.iter().filter(right).map(|run| run.at_secs - self.world.onset_secs).collect()),
+            delay_secs: spread(
+                runs.iter().filter(right).map(|run| run.at_secs - self.world.onset_secs).collect(),
+            ),
             bound_secs: bound_secs(&self.world, &self.policy),
             excess_failures: spread(runs.iter().map(|run| run.excess).collect()),
             full_secs: spread(runs.iter().filter_map(|run| run.full_secs).collect()),
@@ -159,7 +163,7 @@ impl Simulation {
         }
     }
 
-    fn peers(&self, backs: &[[Option<Back>; 4]]) -> Vec<PeerSummary> {
+    fn peers(&self, backs: &[Backs]) -> Vec<PeerSummary> {
         let of = backs.len() as u64;
         let summary = |peer: Peer| {
             let back = || backs.iter().map(move |backs| backs[peer as usize]);
@@ -188,7 +192,7 @@ fn causes(runs: &[Run]) -> BTreeMap<String, u64> {
     causes
 }
 
-fn taken_back(runs: &[Run], backs: &[[Option<Back>; 4]]) -> Vec<TakenBack> {
+fn taken_back(runs: &[Run], backs: &[Backs]) -> Vec<TakenBack> {
     let blamed = runs.iter().filter(|run| run.end == End::Blamed).map(|run| run.at_secs);
     let ours = TakenBack::new("evidence", runs.len(), blamed);
     let theirs = Peer::ALL.into_iter().filter(|_| !backs.is_empty()).map(|peer| {

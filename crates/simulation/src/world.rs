@@ -162,10 +162,15 @@ mod tests {
         assert_eq!(message("outagess"), "there is no world `outagess`; `outages` is near");
         assert_eq!(message("erors=1"), "a world has no `erors`; `errors` is near");
         assert_eq!(message("rps=many"), "`rps=many` is not a number");
-        for text in ["rps=-1", "rps=NaN", "rps=inf", "errors=1.5", "sigma=0", "horizon-secs=1e12", "burst=0"] {
+        for text in ["rps=-1", "rps=NaN", "rps=inf", "errors=1.5", "sigma=0", "horizon-secs=1e12", "burst=0"]
+        {
             assert!(matches!(World::read(text), Err(WorldError::Range { .. })), "{text}");
         }
-        assert!(message("errors=2").starts_with("`errors` is 2; it may be 0 to 1: "), "{}", message("errors=2"));
+        assert!(
+            message("errors=2").starts_with("`errors` is 2; it may be 0 to 1: "),
+            "{}",
+            message("errors=2")
+        );
     }
 
     #[test]

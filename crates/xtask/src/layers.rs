@@ -8,11 +8,15 @@ use serde_json::Value;
 use crate::shell::root;
 
 /// What each room may use of ours, and which outside crates only it may see.
-const ROOMS: [(&str, &[&str]); 13] = [
+const ROOMS: [(&str, &[&str]); 14] = [
     ("staunch-model", &[]),
     ("staunch-evidence", &[]),
     ("staunch-analysis", &["staunch-model", "staunch-evidence"]),
     ("staunch-rollout", &["staunch-model", "staunch-analysis"]),
+    (
+        "staunch-simulation",
+        &["staunch-model", "staunch-evidence", "staunch-analysis", "staunch-rollout"],
+    ),
     ("staunch-config", &["staunch-model"]),
     ("staunch-ports", &["staunch-model", "staunch-rollout"]),
     ("staunch-proxy", &["staunch-model"]),
@@ -38,8 +42,14 @@ const OWNED: [(&str, &[&str]); 6] = [
 ];
 
 /// Rooms below the waist: no runtime, no world.
-const PURE: [&str; 5] =
-    ["staunch-model", "staunch-evidence", "staunch-analysis", "staunch-rollout", "staunch-config"];
+const PURE: [&str; 6] = [
+    "staunch-model",
+    "staunch-evidence",
+    "staunch-analysis",
+    "staunch-rollout",
+    "staunch-simulation",
+    "staunch-config",
+];
 const WORLDLY: [&str; 5] = ["tokio", "hyper", "rustix", "socket2", "rusqlite"];
 
 pub(crate) fn check() -> Result<(), String> {

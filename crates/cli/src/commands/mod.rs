@@ -6,4 +6,5 @@ pub(crate) mod online;
 pub(crate) mod plan;
 pub(crate) mod replay;
 pub(crate) mod roles;
+pub(crate) mod simulate;
 pub(crate) mod up;
