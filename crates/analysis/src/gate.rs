@@ -1,7 +1,7 @@
 //! One gate: the question a person wrote down, the test that answers it, and how it reads.
 
 use serde::{Deserialize, Serialize};
-use staunch_evidence::{Counts, NonInferiority, OneSample, bernoulli_band, requests_to_pass};
+use staunch_evidence::{Counts, NonInferiorityBand, OneSample, bernoulli_band, requests_to_pass};
 use staunch_model::{GateLimit, GateSpec, Histogram, SplitGeneration};
 
 use crate::absolute::Absolute;
@@ -10,7 +10,7 @@ use crate::intake::Arms;
 use crate::latency::{quantile_band, slow};
 use crate::look::SplitLook;
 use crate::severity::{Severity, severity};
-use crate::verdict::{Band, GateReading, Outcome, Verdict};
+use crate::verdict::{Band, Bounds, GateReading, Outcome, Verdict};
 use crate::words;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,7 +31,7 @@ pub(crate) enum Test {
         clean: Option<u64>,
     },
     ErrorVsStable {
-        pass: NonInferiority,
+        pass: NonInferiorityBand,
         margin: f64,
     },
     /// At most a share `1 − quantile` of requests is slower than `max` microseconds.
@@ -51,7 +51,7 @@ pub(crate) enum Test {
     /// most `share / next` more often than stable. The first step that would break this has a true null, so one
     /// chance of error serves the whole ramp.
     BlastRadius {
-        pass: NonInferiority,
+        pass: NonInferiorityBand,
         share: f64,
         next: f64,
     },
@@ -85,7 +85,7 @@ impl Gate {
             Test::ErrorVsStable { pass, .. } => pass.restart(),
             Test::BlastRadius { pass, share, next: opens } => {
                 *opens = next;
-                *pass = NonInferiority::new(*share / next);
+                *pass = NonInferiorityBand::new(*share / next);
             }
             Test::LatencyVsStable { .. } | Test::Unanswerable => {}
         }
@@ -168,6 +168,7 @@ impl Gate {
         fail: Option<&str>,
     ) -> GateReading {
         let bands = self.bands(harm, now);
+        let bounds = self.bounds(harm);
         let log_e_pass = self.log_e_pass(harm);
         let needs = self.needs(harm, now);
         let verdict = |outcome, because| Verdict { outcome, because, under: now.generation };
@@ -184,6 +185,7 @@ impl Gate {
             verdict,
             no_data: self.spec.no_data,
             canary: bands.canary,
+            bounds,
             stable: bands.stable,
             limit: self.limit_words(),
             log_e_harm,
@@ -303,6 +305,28 @@ impl Gate {
         }
     }
 
+    /// What the tests that decide have shown so far.
+    fn bounds(&self, harm: &Harm) -> Option<Bounds> {
+        let of_share = |test: usize, pass: &OneSample| Bounds {
+            least: harm.least_share(test),
+            most: pass.upper_bound(self.pass_limit()),
+            least_allowed: harm.absolute[test].limit,
+            most_allowed: harm.absolute[test].limit,
+        };
+        match &self.test {
+            Test::ErrorMax { absolute, pass, .. } | Test::LatencyMax { absolute, pass, .. } => {
+                Some(of_share(*absolute, pass))
+            }
+            Test::ErrorVsStable { pass, .. } | Test::BlastRadius { pass, .. } => Some(Bounds {
+                least: harm.least_ratio(),
+                most: pass.upper_bound(self.pass_limit()),
+                least_allowed: 1.0,
+                most_allowed: pass.deciding().margin(),
+            }),
+            Test::LatencyVsStable { .. } | Test::Unanswerable => None,
+        }
+    }
+
     /// Estimates of the present split; before it has any, of the whole rollout.
     fn bands(&self, harm: &Harm, now: &Present) -> Arms<Option<Band>> {
         let counts = if now.counts.canary.is_empty() { harm.compared.whole } else { now.counts };
@@ -311,7 +335,15 @@ impl Gate {
             stable: quantile_band(&now.latency.stable, quantile, limit),
         };
         match self.test {
-            Test::ErrorMax { .. } | Test::ErrorVsStable { .. } | Test::BlastRadius { .. } => {
+            Test::ErrorMax { absolute, ref pass, .. } => Arms {
+                canary: rate_band(counts.canary).map(|band| Band {
+                    low: harm.least_share(absolute).unwrap_or(0.0).min(band.estimate),
+                    high: pass.upper_bound(self.pass_limit()).unwrap_or(1.0).max(band.estimate),
+                    ..band
+                }),
+                stable: rate_band(counts.stable),
+            },
+            Test::ErrorVsStable { .. } | Test::BlastRadius { .. } => {
                 Arms { canary: rate_band(counts.canary), stable: rate_band(counts.stable) }
             }
             Test::LatencyMax { max, quantile, .. } => latency(quantile, Some(max)),
@@ -339,7 +371,7 @@ impl Gate {
                 one_sample_needs(&harm.absolute[*absolute], pass, counts, *clean, missing)
             }
             Test::ErrorVsStable { pass, .. } | Test::BlastRadius { pass, .. } => {
-                requests(missing, pass.growth(now.share))
+                requests(missing, pass.deciding().growth(now.share))
             }
             Test::LatencyVsStable { .. } => {
                 let attempts = now.latency.canary.count();
@@ -364,10 +396,10 @@ impl Test {
                 clean: requests_to_pass(max, beta),
             },
             (GateLimit::VsStablePoints { margin }, None) => {
-                Self::ErrorVsStable { pass: NonInferiority::new(margin), margin }
+                Self::ErrorVsStable { pass: NonInferiorityBand::new(margin), margin }
             }
             (GateLimit::BlastRadius { share }, None) => {
-                Self::BlastRadius { pass: NonInferiority::new(share), share, next: 1.0 }
+                Self::BlastRadius { pass: NonInferiorityBand::new(share), share, next: 1.0 }
             }
             (GateLimit::MaxMicros { max }, Some(quantile)) => Self::LatencyMax {
                 absolute: harm.absolute_test(1.0 - quantile),

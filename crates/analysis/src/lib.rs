@@ -37,4 +37,4 @@ pub use look::{ArmLook, Look, SplitLook, Stratum};
 pub use question::Question;
 pub use replay::{Asked, Course, Difference, Moment, Record, Replay, ReplayError, Said, replay};
 pub use severity::{Severity, severity};
-pub use verdict::{Band, Finding, GateReading, Judgement, Outcome, SourceReading, Verdict};
+pub use verdict::{Band, Bounds, Finding, GateReading, Judgement, Outcome, SourceReading, Verdict};
