@@ -24,6 +24,7 @@ mod ledger;
 mod look;
 mod question;
 mod ramp;
+mod reading;
 mod replay;
 mod severity;
 mod verdict;
@@ -31,7 +32,7 @@ mod words;
 
 pub use forecast::canary_requests;
 pub use hearing::Hearing;
-pub use judge::Judge;
+pub use judge::{Judge, Standing};
 pub use ledger::RouteTotals;
 pub use look::{ArmLook, Look, SplitLook, Stratum};
 pub use question::Question;

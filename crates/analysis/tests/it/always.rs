@@ -165,7 +165,12 @@ proptest! {
             }
             at = Timestamp(at.0 + passes);
             judge.observe(report, at, *warming);
-            assert_sane(&judge.judge());
+            let judgement = judge.judge();
+            assert_sane(&judgement);
+            let standing = judge.judge_itself().standing();
+            prop_assert_eq!(standing.failed, judgement.failed().is_some());
+            prop_assert_eq!(standing.passed, judgement.passed(judgement.under));
+            prop_assert_eq!(standing.found, !judgement.findings.is_empty());
         }
         let text = serde_json::to_string(&judge).unwrap();
         prop_assert!(serde_json::from_str::<Hearing>(&text).is_ok());
