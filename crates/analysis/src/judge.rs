@@ -220,7 +220,7 @@ impl Judge {
     /// What of a judgement can move a rollout, without its words and bounds: cheap enough for every look of a
     /// simulation.
     pub fn standing(&self) -> Standing {
-        let outcomes = self.gates.iter().map(|gate| (gate, gate.outcome(&self.harm, &self.now)));
+        let mut outcomes = self.gates.iter().map(|gate| (gate, gate.outcome(&self.harm, &self.now)));
         let opens = |(gate, outcome): (&Gate, Outcome)| {
             outcome == Outcome::Pass || (outcome == Outcome::NoData && gate.spec.no_data == NoData::Continue)
         };
@@ -229,7 +229,7 @@ impl Judge {
             || self.is_misrouted();
         let failed = self.decided.is_some();
         let silent = outcomes.clone().any(|(_, outcome)| outcome == Outcome::NoData);
-        let passed = !failed && !found && !self.gates.is_empty() && outcomes.map(opens).all(|opens| opens);
+        let passed = !failed && !found && !self.gates.is_empty() && outcomes.all(opens);
         Standing { failed, passed, found, silent }
     }
 
