@@ -11,6 +11,7 @@ mod obey;
 mod order;
 mod plan;
 mod run;
+mod scribe;
 mod turn;
 mod view;
 

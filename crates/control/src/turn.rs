@@ -9,7 +9,7 @@ use staunch_model::{
     SplitGeneration, Timestamp,
 };
 use staunch_ports::PlatformError;
-use staunch_rollout::{Action, Event, Observed, Phase, Rollout, Snapshot, SplitWish};
+use staunch_rollout::{Action, Event, Observed, ObservedSplit, Phase, Rollout, Snapshot, SplitWish};
 
 use crate::book::Book;
 use crate::handle::Refused;
@@ -117,7 +117,7 @@ impl Loop {
         let canary = self.canary_of(name);
         let now = self.clock.now();
         let Some(watch) = self.watches.get_mut(name) else { return };
-        for report in reports {
+        for report in reports.iter().filter(|report| !report.samples.is_empty()) {
             watch.live.observe(report, name, canary.as_ref(), now);
         }
     }
@@ -132,15 +132,25 @@ impl Loop {
 
     pub(crate) fn turn(&mut self, name: &ServiceName, reports: &[EdgeReport]) -> ServiceView {
         let observed = self.platform.observe(name);
+        self.note_time(name);
         self.note_reports(name, reports);
         self.judge(name, reports, &observed);
         self.note_world(name, &observed);
         self.decide(name, &observed);
-        self.act(name, &observed);
+        let acted = self.act(name, &observed);
+        let observed = if acted { self.platform.observe(name) } else { observed };
         self.note_gates(name);
-        self.renew(name);
+        self.renew(name, &observed);
         self.checkpoint(name);
-        self.show(name)
+        self.show(name, &observed)
+    }
+
+    /// Seconds without a request are shown too.
+    fn note_time(&mut self, name: &ServiceName) {
+        let now = self.clock.now();
+        if let Some(watch) = self.watches.get_mut(name) {
+            watch.live.open(now);
+        }
     }
 
     fn judge(&mut self, name: &ServiceName, reports: &[EdgeReport], observed: &Observed) {
@@ -179,7 +189,10 @@ impl Loop {
         actor: &Actor,
         events: &[Event],
     ) -> Result<(), Refused> {
-        if events.iter().any(|event| matches!(event, Event::RolledBack | Event::Succeeded { .. })) {
+        // While the journal is behind, success is refused and tried again: the evidence is taken when it is not.
+        let back = events.iter().any(|event| matches!(event, Event::RolledBack));
+        let through = events.iter().any(|event| matches!(event, Event::Succeeded { .. }));
+        if back || (through && !self.book.is_behind()) {
             self.capture(name);
         }
         self.record(name, actor, events)?;
@@ -206,16 +219,21 @@ impl Loop {
         drop(self.record(name, &Actor::Staunch, &[event]));
     }
 
-    fn act(&mut self, name: &ServiceName, observed: &Observed) {
-        let Some(service) = self.book.services.get(name) else { return };
+    /// True when something was done to the world.
+    fn act(&mut self, name: &ServiceName, observed: &Observed) -> bool {
+        let Some(service) = self.book.services.get(name) else { return false };
         let desired = staunch_rollout::desired(service);
         let since = self.watches.get(name).map_or(Timestamp::default(), |watch| watch.wish_since);
         let plan = staunch_rollout::plan(&desired, observed, since);
         let going_back =
             matches!(service.rollout.as_ref().map(|rollout| &rollout.phase), Some(Phase::RollingBack { .. }));
+        if self.book.is_held(name) && !going_back {
+            return false;
+        }
         let (shifts, others): (Vec<_>, Vec<_>) =
             plan.actions.into_iter().partition(|action| matches!(action, Action::Shift { .. }));
-        let restless = !shifts.is_empty() || !others.is_empty() || plan.waiting_for_capacity.is_some();
+        let acts = !shifts.is_empty() || !others.is_empty();
+        let restless = acts || plan.waiting_for_capacity.is_some();
         for shift in shifts {
             self.execute(name, shift);
         }
@@ -230,6 +248,7 @@ impl Loop {
         if let Some(watch) = self.watches.get_mut(name) {
             watch.restless = restless || settling;
         }
+        acts
     }
 
     fn execute(&mut self, name: &ServiceName, action: Action) {
@@ -251,15 +270,15 @@ impl Loop {
     /// What the world was seen to do, before anything is concluded from it: what ended, what the edges route by.
     fn note_world(&mut self, name: &ServiceName, observed: &Observed) {
         let now = self.clock.now();
-        let Some(rollout) = self.book.services.get(name).and_then(|service| service.rollout.clone()) else {
+        let Some(rollout) = self.book.services.get(name).and_then(|service| service.rollout.as_ref()) else {
             return;
         };
         let Some(watch) = self.watches.get_mut(name) else { return };
-        let mut events = watch.new_exits(observed);
-        if rollout.is_active() {
-            events.extend(watch.new_shift(observed, &rollout.spec.to.digest, now));
-        }
-        self.note(name, &events);
+        let exits = watch.new_exits(observed);
+        let shift = rollout.is_active().then(|| watch.new_shift(observed, &rollout.spec.to.digest, now));
+        self.note(name, &exits);
+        // By itself: it leads back while a rollback is under way, and then the journal need not take it at once.
+        self.note(name, shift.flatten().as_slice());
     }
 
     /// Which gates changed and what was found, for the reader.
@@ -279,14 +298,14 @@ impl Loop {
     }
 
     /// The lease is renewed only by a loop that has just judged, and that can record what it decides.
-    fn renew(&mut self, name: &ServiceName) {
+    fn renew(&mut self, name: &ServiceName, observed: &Observed) {
         let exposed =
             self.book.services.get(name).and_then(|s| s.active()).is_some_and(|r| r.phase.is_exposed());
         if !exposed || self.book.trouble.is_some() {
             return;
         }
-        let observed = self.platform.observe(name);
-        if let Some(split) = observed.split.filter(|split| split.wish.canary.is_some() && !split.lapsed) {
+        let leased = |split: &&ObservedSplit| split.wish.canary.is_some() && !split.lapsed;
+        if let Some(split) = observed.split.as_ref().filter(leased) {
             self.platform.renew(name, split.wish.generation);
         }
     }
@@ -300,16 +319,15 @@ impl Loop {
         }
         watch.checkpointed = now;
         if let Some(Ok(bytes)) = watch.judge.as_ref().map(serde_json::to_vec) {
-            self.book.save_checkpoint(&checkpoint_key(name), &bytes);
+            self.book.save_checkpoint(&checkpoint_key(name), bytes);
         }
     }
 
-    fn show(&mut self, name: &ServiceName) -> ServiceView {
-        let observed = self.platform.observe(name);
+    fn show(&mut self, name: &ServiceName, observed: &Observed) -> ServiceView {
         let now = self.clock.now();
         let trouble = self.book.trouble.clone();
-        let service = self.book.service(name).clone();
-        view::show(&service, self.watches.get(name), &observed, trouble, now)
+        let service = self.book.service(name);
+        view::show(service, self.watches.get(name), observed, trouble, now)
     }
 }
 
