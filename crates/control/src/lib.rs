@@ -4,6 +4,7 @@
 
 mod book;
 mod capture;
+mod case;
 mod clock;
 mod handle;
 mod live;
@@ -11,6 +12,7 @@ mod obey;
 mod order;
 mod plan;
 mod run;
+mod scribe;
 mod turn;
 mod view;
 

@@ -9,9 +9,10 @@ use staunch_model::{
     SplitGeneration, Timestamp,
 };
 use staunch_ports::PlatformError;
-use staunch_rollout::{Action, Event, Observed, Phase, Rollout, Snapshot, SplitWish};
+use staunch_rollout::{Action, Event, Observed, ObservedSplit, Phase, Rollout, Snapshot, SplitWish};
 
 use crate::book::Book;
+use crate::case::{Case, Past};
 use crate::handle::Refused;
 use crate::live::Live;
 use crate::run::Loop;
@@ -27,7 +28,8 @@ const GATE_CHANGES: usize = 100;
 pub(crate) struct Watch {
     pub(crate) spec: ServiceSpec,
     pub(crate) live: Live,
-    hearing: Option<(RolloutId, Hearing)>,
+    case: Option<Case>,
+    past: Past,
     /// When the present wish was decided.
     pub(crate) wish_since: Timestamp,
     /// The generation now wished for, and the last one that every edge was seen to route by.
@@ -48,11 +50,12 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    fn new(spec: ServiceSpec, hearing: Option<(RolloutId, Hearing)>, now: Timestamp) -> Self {
+    fn new(spec: ServiceSpec, case: Option<Case>, past: Past, now: Timestamp) -> Self {
         Self {
             spec,
             live: Live::default(),
-            hearing,
+            case,
+            past,
             wish_since: now,
             generation: SplitGeneration::default(),
             shifted: SplitGeneration::default(),
@@ -69,46 +72,57 @@ impl Watch {
         }
     }
 
-    pub(crate) fn for_rollout(spec: ServiceSpec, rollout: &RolloutSpec, now: Timestamp) -> Self {
-        let hearing = Hearing::new(rollout, spec.edge.sticky.is_some());
-        Self::new(spec, Some((rollout.id, hearing)), now)
+    /// `old` is what was known of the service: the rates, what the edges already do, and its past.
+    pub(crate) fn for_rollout(
+        spec: ServiceSpec,
+        rollout: &RolloutSpec,
+        old: Option<Self>,
+        now: Timestamp,
+    ) -> Self {
+        let sticky = spec.edge.sticky.is_some();
+        let Some(old) = old else {
+            return Self::new(spec, Some(Case::open(rollout, sticky, None, now)), Past::default(), now);
+        };
+        let case = Case::open(rollout, sticky, old.past.against(rollout), now);
+        Self {
+            live: old.live,
+            generation: old.generation,
+            shifted: old.shifted,
+            exits_seen: old.exits_seen,
+            ..Self::new(spec, Some(case), old.past, now)
+        }
     }
 
     /// After a restart: the rollout goes on with the evidence that was last saved.
     pub(crate) fn resume(spec: ServiceSpec, book: &mut Book, now: Timestamp) -> Self {
         let service = book.service(&spec.name).clone();
-        let hearing = service.active().map(|rollout| {
+        let case = service.active().map(|rollout| {
             let saved = book.checkpoint(&checkpoint_key(&spec.name));
             let saved: Option<(RolloutId, Hearing)> =
                 saved.and_then(|bytes| serde_json::from_slice(&bytes).ok());
             let fresh = || (rollout.spec.id, Hearing::new(&rollout.spec, spec.edge.sticky.is_some()));
-            let (id, mut hearing) = saved.filter(|(id, _)| *id == rollout.spec.id).unwrap_or_else(fresh);
+            let (id, hearing) = saved.filter(|(id, _)| *id == rollout.spec.id).unwrap_or_else(fresh);
+            let mut case = Case::resume(id, hearing, now);
             // What was saved may be older than the present split.
             if rollout.wish.canary.is_some() {
-                hearing.enter_split(rollout.wish.generation, rollout.wish.canary_weight());
+                case.enter_split(rollout.wish.generation, rollout.wish.canary_weight(), now);
             }
-            (id, hearing)
+            case
         });
-        let mut watch = Self::new(spec, hearing, now);
+        let past = Past::read(book.checkpoint(&past_key(&spec.name)));
+        let mut watch = Self::new(spec, case, past, now);
         watch.generation = service.wish.generation;
         watch.shifted = service.wish.generation;
         watch
     }
-
-    /// What goes on when a rollout begins: the rates, and what the edges already do.
-    pub(crate) fn after(mut self, old: Option<Self>) -> Self {
-        if let Some(old) = old {
-            self.live = old.live;
-            self.generation = old.generation;
-            self.shifted = old.shifted;
-            self.exits_seen = old.exits_seen;
-        }
-        self
-    }
 }
 
 fn checkpoint_key(name: &ServiceName) -> String {
-    format!("judge/{name}")
+    format!("hearing/{name}")
+}
+
+fn past_key(name: &ServiceName) -> String {
+    format!("past/{name}")
 }
 
 impl Loop {
@@ -117,7 +131,7 @@ impl Loop {
         let canary = self.canary_of(name);
         let now = self.clock.now();
         let Some(watch) = self.watches.get_mut(name) else { return };
-        for report in reports {
+        for report in reports.iter().filter(|report| !report.samples.is_empty()) {
             watch.live.observe(report, name, canary.as_ref(), now);
         }
     }
@@ -132,15 +146,26 @@ impl Loop {
 
     pub(crate) fn turn(&mut self, name: &ServiceName, reports: &[EdgeReport]) -> ServiceView {
         let observed = self.platform.observe(name);
+        self.note_time(name);
         self.note_reports(name, reports);
         self.judge(name, reports, &observed);
         self.note_world(name, &observed);
         self.decide(name, &observed);
-        self.act(name, &observed);
+        let acted = self.act(name, &observed);
+        let observed = if acted { self.platform.observe(name) } else { observed };
         self.note_gates(name);
-        self.renew(name);
+        self.renew(name, &observed);
+        self.write_down(name);
         self.checkpoint(name);
-        self.show(name)
+        self.show(name, &observed)
+    }
+
+    /// Seconds without a request are shown too.
+    fn note_time(&mut self, name: &ServiceName) {
+        let now = self.clock.now();
+        if let Some(watch) = self.watches.get_mut(name) {
+            watch.live.open(now);
+        }
     }
 
     fn judge(&mut self, name: &ServiceName, reports: &[EdgeReport], observed: &Observed) {
@@ -150,12 +175,12 @@ impl Loop {
         let now = self.clock.now();
         let Some(watch) = self.watches.get_mut(name) else { return };
         let warming = is_warming(&rollout, observed, now);
-        let Some((_, hearing)) = watch.hearing.as_mut() else { return };
+        let Some(case) = watch.case.as_mut() else { return };
         for report in reports {
-            hearing.observe(report, now, warming);
+            case.observe(report, now, warming);
         }
         // Going back is a person's decision: it is not argued with, and a first revision has nothing to be compared to.
-        watch.judgement = (rollout.spec.kind == RolloutKind::Canary).then(|| hearing.judge());
+        watch.judgement = (rollout.spec.kind == RolloutKind::Canary).then(|| case.hearing.judge());
     }
 
     fn decide(&mut self, name: &ServiceName, observed: &Observed) {
@@ -179,10 +204,16 @@ impl Loop {
         actor: &Actor,
         events: &[Event],
     ) -> Result<(), Refused> {
-        if events.iter().any(|event| matches!(event, Event::RolledBack | Event::Succeeded { .. })) {
+        // While the journal is behind, success is refused and tried again: the evidence is taken when it is not.
+        let back = events.iter().any(|event| matches!(event, Event::RolledBack));
+        let through = events.iter().any(|event| matches!(event, Event::Succeeded { .. }));
+        if back || (through && !self.book.is_behind()) {
             self.capture(name);
         }
         self.record(name, actor, events)?;
+        if back {
+            self.remember(name);
+        }
         let now = self.clock.now();
         let going_back = events.iter().any(|event| matches!(event, Event::RollbackStarted { .. }));
         if let (Some(service), Some(watch)) = (self.book.services.get(name), self.watches.get_mut(name)) {
@@ -198,7 +229,7 @@ impl Loop {
             return;
         };
         let Some(watch) = self.watches.get(name) else { return };
-        let hearing = watch.hearing.as_ref().map(|(_, hearing)| hearing);
+        let hearing = watch.case.as_ref().map(|case| &case.hearing);
         let judgement = watch.judgement.clone();
         let bundle = capture::bundle(&rollout, hearing, judgement, &observed, self.platform.as_ref());
         let event = Event::EvidenceCaptured { bundle: Box::new(bundle) };
@@ -206,16 +237,21 @@ impl Loop {
         drop(self.record(name, &Actor::Staunch, &[event]));
     }
 
-    fn act(&mut self, name: &ServiceName, observed: &Observed) {
-        let Some(service) = self.book.services.get(name) else { return };
+    /// True when something was done to the world.
+    fn act(&mut self, name: &ServiceName, observed: &Observed) -> bool {
+        let Some(service) = self.book.services.get(name) else { return false };
         let desired = staunch_rollout::desired(service);
         let since = self.watches.get(name).map_or(Timestamp::default(), |watch| watch.wish_since);
         let plan = staunch_rollout::plan(&desired, observed, since);
         let going_back =
             matches!(service.rollout.as_ref().map(|rollout| &rollout.phase), Some(Phase::RollingBack { .. }));
+        if self.book.is_held(name) && !going_back {
+            return false;
+        }
         let (shifts, others): (Vec<_>, Vec<_>) =
             plan.actions.into_iter().partition(|action| matches!(action, Action::Shift { .. }));
-        let restless = !shifts.is_empty() || !others.is_empty() || plan.waiting_for_capacity.is_some();
+        let acts = !shifts.is_empty() || !others.is_empty();
+        let restless = acts || plan.waiting_for_capacity.is_some();
         for shift in shifts {
             self.execute(name, shift);
         }
@@ -230,6 +266,7 @@ impl Loop {
         if let Some(watch) = self.watches.get_mut(name) {
             watch.restless = restless || settling;
         }
+        acts
     }
 
     fn execute(&mut self, name: &ServiceName, action: Action) {
@@ -251,15 +288,15 @@ impl Loop {
     /// What the world was seen to do, before anything is concluded from it: what ended, what the edges route by.
     fn note_world(&mut self, name: &ServiceName, observed: &Observed) {
         let now = self.clock.now();
-        let Some(rollout) = self.book.services.get(name).and_then(|service| service.rollout.clone()) else {
+        let Some(rollout) = self.book.services.get(name).and_then(|service| service.rollout.as_ref()) else {
             return;
         };
         let Some(watch) = self.watches.get_mut(name) else { return };
-        let mut events = watch.new_exits(observed);
-        if rollout.is_active() {
-            events.extend(watch.new_shift(observed, &rollout.spec.to.digest, now));
-        }
-        self.note(name, &events);
+        let exits = watch.new_exits(observed);
+        let shift = rollout.is_active().then(|| watch.new_shift(observed, &rollout.spec.to.digest, now));
+        self.note(name, &exits);
+        // By itself: it leads back while a rollback is under way, and then the journal need not take it at once.
+        self.note(name, shift.flatten().as_slice());
     }
 
     /// Which gates changed and what was found, for the reader.
@@ -279,14 +316,14 @@ impl Loop {
     }
 
     /// The lease is renewed only by a loop that has just judged, and that can record what it decides.
-    fn renew(&mut self, name: &ServiceName) {
+    fn renew(&mut self, name: &ServiceName, observed: &Observed) {
         let exposed =
             self.book.services.get(name).and_then(|s| s.active()).is_some_and(|r| r.phase.is_exposed());
         if !exposed || self.book.trouble.is_some() {
             return;
         }
-        let observed = self.platform.observe(name);
-        if let Some(split) = observed.split.filter(|split| split.wish.canary.is_some() && !split.lapsed) {
+        let leased = |split: &&ObservedSplit| split.wish.canary.is_some() && !split.lapsed;
+        if let Some(split) = observed.split.as_ref().filter(leased) {
             self.platform.renew(name, split.wish.generation);
         }
     }
@@ -299,17 +336,42 @@ impl Loop {
             return;
         }
         watch.checkpointed = now;
-        if let Some(Ok(bytes)) = watch.hearing.as_ref().map(serde_json::to_vec) {
-            self.book.save_checkpoint(&checkpoint_key(name), &bytes);
+        let saved = watch.case.as_ref().map(|case| serde_json::to_vec(&(case.rollout, &case.hearing)));
+        if let Some(Ok(bytes)) = saved {
+            self.book.save_checkpoint(&checkpoint_key(name), bytes);
         }
     }
 
-    fn show(&mut self, name: &ServiceName) -> ServiceView {
-        let observed = self.platform.observe(name);
+    /// What was shown and said in the last second goes to the recording; all of it when the rollout has ended.
+    fn write_down(&mut self, name: &ServiceName) {
+        let ended = self.book.services.get(name).is_some_and(|service| service.active().is_none());
+        let now = self.clock.now();
+        let Some(watch) = self.watches.get_mut(name) else { return };
+        let judgement = watch.judgement.as_ref();
+        let Some(case) = watch.case.as_mut() else { return };
+        let lines = if ended { case.rest(judgement, now) } else { case.block(judgement, now) };
+        if let Some(lines) = lines {
+            self.recorder.append(case.rollout, lines);
+        }
+    }
+
+    /// Evidence against a version that was taken back counts when the same content is tried again.
+    fn remember(&mut self, name: &ServiceName) {
+        let Some(rollout) = self.book.services.get(name).and_then(|service| service.rollout.as_ref()) else {
+            return;
+        };
+        let Some(watch) = self.watches.get_mut(name) else { return };
+        if let Some(case) = watch.case.as_ref().filter(|_| rollout.spec.kind == RolloutKind::Canary) {
+            watch.past.remember(&rollout.spec, &case.hearing);
+            self.book.save_checkpoint(&past_key(name), watch.past.bytes());
+        }
+    }
+
+    fn show(&mut self, name: &ServiceName, observed: &Observed) -> ServiceView {
         let now = self.clock.now();
         let trouble = self.book.trouble.clone();
-        let service = self.book.service(name).clone();
-        view::show(&service, self.watches.get(name), &observed, trouble, now)
+        let service = self.book.service(name);
+        view::show(service, self.watches.get(name), observed, trouble, now)
     }
 }
 
@@ -325,9 +387,9 @@ impl Watch {
         self.generation = wish.generation;
         self.wish_since = now;
         self.restless = true;
-        if let Some((_, hearing)) = self.hearing.as_mut().filter(|_| wish.canary.is_some()) {
-            hearing.enter_split(wish.generation, wish.canary_weight());
-            self.judgement = self.judgement.take().map(|_| hearing.judge());
+        if let Some(case) = self.case.as_mut().filter(|_| wish.canary.is_some()) {
+            case.enter_split(wish.generation, wish.canary_weight(), now);
+            self.judgement = self.judgement.take().map(|_| case.hearing.judge());
         }
     }
 
