@@ -12,7 +12,7 @@ mod service;
 mod time;
 
 pub use entry::{Entries, Entry, ExportLine};
-pub use judgement::{Band, Finding, Gate, Judgement};
+pub use judgement::{Band, Bounds, Finding, Gate, Judgement, Source};
 pub use plan::{Plan, PlanStep};
 pub use report::{Cost, Failure, InstanceEnd, Outcomes, Report, Route, TimelineRow};
 pub use request::{CommandRequest, DeployRequest, Expect, RollbackRequest, UpgradeRequest};

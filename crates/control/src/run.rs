@@ -119,7 +119,17 @@ impl Loop {
                 (watch.spec.name.clone(), watch)
             })
             .collect();
-        Self { book, watches, platform, clock, recorder, entries, publish, shown: BTreeMap::new(), answers: vec![] }
+        Self {
+            book,
+            watches,
+            platform,
+            clock,
+            recorder,
+            entries,
+            publish,
+            shown: BTreeMap::new(),
+            answers: vec![],
+        }
     }
 
     fn run(&mut self, mut inbox: mpsc::Receiver<Order>, stop: &Notify) {
