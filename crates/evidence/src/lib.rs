@@ -20,6 +20,7 @@
 //! [`log_average`], and [`detection_bound_requests`] says what no test can beat.
 
 mod average;
+mod chance;
 mod counts;
 mod ladder;
 mod math;
@@ -39,7 +40,7 @@ pub use counts::Counts;
 pub use non_inferiority::{NonInferiority, reverse_projection};
 pub use non_inferiority_band::NonInferiorityBand;
 pub use one_sample::OneSample;
-pub use power::{detection_bound_requests, information_per_request, requests_to_pass};
+pub use power::{Traffic, VerdictRange, detection_bound_requests, information_per_request, requests_to_pass};
 pub use rank::RankComparison;
 pub use rate_ratio::RateRatio;
 pub use rate_ratio_band::RateRatioBand;

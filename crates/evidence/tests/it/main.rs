@@ -2,6 +2,7 @@
 
 mod bands;
 mod exact;
+mod forecast;
 mod hostile;
 mod simulated;
 mod vectors;

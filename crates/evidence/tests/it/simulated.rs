@@ -3,7 +3,7 @@
 use staunch_evidence::{Counts, OneSample, RankComparison, RateRatio, detection_bound_requests};
 
 /// SplitMix64: small, seeded, good enough for traffic.
-struct Chance(u64);
+pub(crate) struct Chance(pub(crate) u64);
 
 impl Chance {
     fn next(&mut self) -> u64 {
@@ -12,7 +12,7 @@ impl Chance {
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)
     }
-    fn unit(&mut self) -> f64 {
+    pub(crate) fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
     /// Sum of twelve: near enough to a normal deviate.
