@@ -30,6 +30,7 @@
 //! are joined by [`log_average`], and [`detection_bound_requests`] says what no test can beat.
 
 mod average;
+mod chance;
 mod change_point;
 mod confseq;
 mod counts;
@@ -74,7 +75,7 @@ pub use non_inferiority::{NonInferiority, reverse_projection};
 pub use non_inferiority_band::NonInferiorityBand;
 pub use one_sample::OneSample;
 pub use paired::{PairedFailures, PairedLatency, PairedPass};
-pub use power::{detection_bound_requests, information_per_request, requests_to_pass};
+pub use power::{Traffic, VerdictRange, detection_bound_requests, information_per_request, requests_to_pass};
 pub use quantile_band::{double_stitching_bound, empirical_process_bound, quantile_band};
 pub use rank::RankComparison;
 pub use rate_ratio::RateRatio;

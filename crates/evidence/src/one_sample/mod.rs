@@ -91,6 +91,19 @@ impl OneSample {
         self.bound(level)
     }
 
+    /// A share, 0 to 1.
+    pub fn limit(&self) -> f64 {
+        self.limit
+    }
+
+    /// Whether a rate lies on the side of the limit that is suspected.
+    pub(crate) fn suspects(&self, rate: f64) -> bool {
+        match self.side {
+            Side::Harm => rate > self.limit,
+            Side::Pass => rate < self.limit,
+        }
+    }
+
     /// By how much the logarithm grows per attempt while the failure rate is `rate`; at most zero when it shrinks.
     pub fn growth(&self, rate: f64) -> f64 {
         let rate = if rate.is_nan() { open_unit(self.limit) } else { rate.clamp(0.0, 1.0) };

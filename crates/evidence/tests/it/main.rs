@@ -4,6 +4,7 @@ mod bands;
 #[cfg(feature = "serde")]
 mod checkpoint;
 mod exact;
+mod forecast;
 mod hostile;
 mod more_vectors;
 mod series;

@@ -1,5 +1,10 @@
 //! What no test can beat, and what these tests need.
 
+mod forecast;
+mod range;
+
+pub use range::{Traffic, VerdictRange};
+
 use crate::math::{ln, open_unit};
 use crate::{Counts, OneSample};
 
