@@ -320,15 +320,15 @@ fn what_lies_on_a_bound_lies_on_it_in_every_unit() {
     let tolerant = MetricSpec { confidence: 0.98, ..suite() };
     let step = [0.07, 0.7, 0.7, 0.7, 0.7, 0.7];
     assert_eq!(in_every_unit(&tolerant, &[0.0; 6], &step), [(Classification::Pass, 6); 25]);
-    // A ratio of 1.1, from which on it counts.
-    let effect = EffectSize { allowed_increase: Some(1.1), ..EffectSize::default() };
+    // A ratio of 1.3, from which on it counts.
+    let effect = EffectSize { allowed_increase: Some(1.3), ..EffectSize::default() };
     let strict = MetricSpec { effect, ..suite() };
-    assert_eq!(in_every_unit(&strict, &[1.0; 6], &[1.1; 6]), [(Classification::High, 6); 25]);
-    // 0.5 lies on the fence 0.2 + 3·(0.2 − 0.1): no outlier.
+    assert_eq!(in_every_unit(&strict, &[0.9; 6], &[1.17; 6]), [(Classification::High, 6); 25]);
+    // 1.0 lies on the fence 0.7 + 3·(0.7 − 0.6): no outlier.
     let outliers = OutlierStrategy::Remove(Iqr { factor: 3.0, reduce_sensitivity: false });
     let fenced = MetricSpec { outliers, ..suite() };
-    let spread = [0.1, 0.1, 0.1, 0.1, 0.15, 0.2, 0.2, 0.2, 0.5];
-    assert_eq!(in_every_unit(&fenced, &[0.1; 9], &spread), [(Classification::Pass, 9); 25]);
+    let spread = [0.6, 0.6, 0.6, 0.6, 0.65, 0.7, 0.7, 0.7, 1.0];
+    assert_eq!(in_every_unit(&fenced, &[0.6; 9], &spread), [(Classification::Pass, 9); 25]);
 }
 
 #[test]
