@@ -126,6 +126,8 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
     /// Recorded rollouts with the gates that are in the file now: what would have been decided, and when
     Backtest(BacktestArgs),
+    /// Compare metrics that come as time series, once, and score them from 0 to 100
+    Judge(JudgeArgs),
     /// Find out why something does not work, with a fix to run
     Doctor(DoctorArgs),
     /// Replace the running binary without losing a request
@@ -293,6 +295,12 @@ pub(crate) struct ReplayArgs {
 pub(crate) struct BacktestArgs {
     /// Rollouts' numbers, or recordings' files [default: all]
     pub(crate) recordings: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct JudgeArgs {
+    /// The analysis as JSON: metrics with their series and options; `-` is standard input
+    pub(crate) analysis: String,
 }
 
 #[derive(Debug, Args)]
