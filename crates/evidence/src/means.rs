@@ -174,9 +174,9 @@ impl MeanComparison {
         let worst = [gain_c(0.0), gain_c(1.0), gain_b(0.0), gain_b(1.0)].into_iter().fold(0.0, f64::min);
         self.mixture.step(|index| {
             let bet = PARTS[index] / -worst;
-            let log = |gain: f64| ln(1.0 + bet * gain);
-            canary.iter().map(|&x| log(gain_c(x))).sum::<f64>()
-                + stable.iter().map(|&y| log(gain_b(y))).sum::<f64>()
+            let canary = canary.iter().map(|&x| gain_c(x));
+            let stable = stable.iter().map(|&y| gain_b(y));
+            log_product(canary.chain(stable).map(|gain| 1.0 + bet * gain))
         });
     }
 
@@ -192,6 +192,20 @@ impl MeanComparison {
     pub fn seen(&self) -> ValuesSeen {
         self.values.summary()
     }
+}
+
+/// Log of a product of positive numbers: a logarithm only as often as the product would leave the range of a double.
+fn log_product(factors: impl Iterator<Item = f64>) -> f64 {
+    const RANGE: std::ops::Range<f64> = 1e-100..1e100;
+    let (mut log, mut product) = (0.0, 1.0);
+    for factor in factors {
+        product *= factor;
+        if !RANGE.contains(&product) {
+            log += ln(product);
+            product = 1.0;
+        }
+    }
+    log + ln(product)
 }
 
 /// Confidence sequence for a mean: the predictable plug-in empirical-Bernstein one (Waudby-Smith and Ramdas, 2023,
@@ -340,6 +354,15 @@ mod tests {
         assert!(harm.log_e() > 100_f64.ln(), "{}", harm.log_e());
         assert!(pass.log_e() > 20_f64.ln(), "{}", pass.log_e());
         assert_eq!(harm.seen(), ValuesSeen { usable: 3_000, clipped: 0, missing: 0 });
+    }
+
+    #[test]
+    fn long_products_neither_overflow_nor_vanish() {
+        let factors = |factor: f64| std::iter::repeat_n(factor, 10_000);
+        for factor in [0.05, 0.999, 1.0, 1.7, 1e9] {
+            let log = log_product(factors(factor));
+            assert!((log - 10_000.0 * ln(factor)).abs() < 1e-6, "{log} for {factor}");
+        }
     }
 
     #[test]

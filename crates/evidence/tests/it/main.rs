@@ -5,6 +5,7 @@ mod checkpoint;
 mod exact;
 mod hostile;
 mod more_vectors;
+mod scraped;
 mod simulated;
 mod spike_calibration;
 mod vectors;
