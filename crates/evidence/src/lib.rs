@@ -58,7 +58,7 @@ pub use confseq::{GammaExponential, NormalMixture, Sides};
 pub use counts::Counts;
 pub use dispersion::{Dispersion, DispersionFinding};
 pub use ebh::e_bh;
-pub use exceedance::{Exceedance, ScrapesSeen};
+pub use exceedance::Exceedance;
 pub use mean_difference::MeanDifference;
 pub use means::{MeanBand, MeanComparison, MeanSide, MeanTest, ValuesSeen};
 pub use non_inferiority::{NonInferiority, reverse_projection};
@@ -69,6 +69,7 @@ pub use quantile_band::{double_stitching_bound, empirical_process_bound, quantil
 pub use rank_test::{RankTest, Tail};
 pub use rate_ratio::RateRatio;
 pub use sample_ratio::SampleRatio;
+pub use scraped_histogram::{Scrape, ScrapedHistogram};
 pub use sequence::{bernoulli_band, bernoulli_confidence_interval, beta_binomial_log_e};
 pub use series_sign::{SeriesSign, WorseWhen, decorrelation_scrapes};
 pub use spike::{ShiryaevRoberts, SpikeDetector, SpikeSettings};

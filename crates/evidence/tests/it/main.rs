@@ -4,6 +4,7 @@
 mod checkpoint;
 mod exact;
 mod hostile;
+mod more_hostile;
 mod more_vectors;
 mod scraped;
 mod simulated;

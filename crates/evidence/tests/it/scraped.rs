@@ -1,6 +1,6 @@
 //! Seeded services that are looked at only once in a while.
 
-use staunch_evidence::{Exceedance, SeriesSign, Tail, WorseWhen, decorrelation_scrapes};
+use staunch_evidence::{Exceedance, ScrapedHistogram, SeriesSign, Tail, WorseWhen, decorrelation_scrapes};
 
 use crate::simulated::Chance;
 
@@ -25,13 +25,18 @@ impl Counters {
 fn found_in_scrape(chance: &mut Chance, factor: f64, scrapes: u64) -> Option<u64> {
     let mut test = Exceedance::new(Tail::Slower, &EDGES, 0.0);
     let (mut canary, mut stable) = (Counters::default(), Counters::default());
-    test.observe(&canary.0, &stable.0);
+    let mut histograms = [(); 2].map(|()| ScrapedHistogram::new(EDGES.len() + 1));
+    let mut look = |test: &mut Exceedance, canary: &Counters, stable: &Counters| {
+        let [of_canary, of_stable] = &mut histograms;
+        test.observe(of_canary.scrape(&canary.0).increase(), of_stable.scrape(&stable.0).increase());
+    };
+    look(&mut test, &canary, &stable);
     (1..=scrapes).find(|_| {
         for _ in 0..SCRAPE_SECS * REQUESTS_PER_SEC {
             let secs = 0.08 * (0.6 * chance.normal()).exp();
             if chance.unit() < SHARE { canary.add(factor * secs) } else { stable.add(secs) }
         }
-        test.observe(&canary.0, &stable.0);
+        look(&mut test, &canary, &stable);
         test.restart();
         test.log_e() >= 100_f64.ln()
     })
@@ -40,8 +45,8 @@ fn found_in_scrape(chance: &mut Chance, factor: f64, scrapes: u64) -> Option<u64
 #[test]
 fn scraped_latency_is_rarely_blamed_when_equal_and_found_within_a_few_scrapes_when_slower() {
     let mut chance = Chance(37);
-    let blamed = (0..300).filter(|_| found_in_scrape(&mut chance, 1.0, 60).is_some()).count();
-    assert!(blamed <= 8, "{blamed} of 300");
+    let blamed = (0..150).filter(|_| found_in_scrape(&mut chance, 1.0, 60).is_some()).count();
+    assert!(blamed <= 5, "{blamed} of 150");
     let mut median = |factor: f64| {
         let mut found: Vec<u64> =
             (0..101).map(|_| found_in_scrape(&mut chance, factor, 100).expect("found")).collect();
@@ -49,7 +54,6 @@ fn scraped_latency_is_rarely_blamed_when_equal_and_found_within_a_few_scrapes_wh
         found[50]
     };
     let (double, fifth) = (median(2.0), median(1.2));
-    println!("double {double}, fifth {fifth}, blamed {blamed}");
     // The first scrape only shows what stable is like. The bounds are 1.5 s and 21 s.
     assert!(double <= 2 && fifth <= 6, "{double} and {fifth} scrapes");
 }
@@ -82,7 +86,6 @@ fn blocks_as_long_as_the_memory_of_a_series_keep_its_false_alarms_rare() {
         (0..1_000).filter(run).count()
     };
     let (scrape_by_scrape, in_blocks) = (blamed(1), blamed(block));
-    println!("block {block}: {scrape_by_scrape} {in_blocks}");
     assert!(in_blocks <= 20, "{in_blocks} of 1000 in blocks of {block}");
     assert!(scrape_by_scrape > 100, "without blocks the test is broken: {scrape_by_scrape} of 1000");
 }
