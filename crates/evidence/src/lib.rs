@@ -25,6 +25,7 @@
 //! [`log_average`], and [`detection_bound_requests`] says what no test can beat.
 
 mod average;
+mod bounded;
 mod change_point;
 mod confseq;
 mod counts;
@@ -32,6 +33,7 @@ mod dispersion;
 mod ebh;
 mod exceedance;
 mod math;
+mod mean_band;
 mod mean_difference;
 mod means;
 mod mixture;
@@ -54,14 +56,16 @@ mod throughput;
 mod usual_rate;
 
 pub use average::log_average;
+pub use bounded::ValuesSeen;
 pub use change_point::Attribution;
 pub use confseq::{GammaExponential, NormalMixture, Sides};
 pub use counts::Counts;
 pub use dispersion::{Dispersion, DispersionFinding};
 pub use ebh::e_bh;
 pub use exceedance::Exceedance;
+pub use mean_band::MeanBand;
 pub use mean_difference::MeanDifference;
-pub use means::{MeanBand, MeanComparison, MeanSide, MeanTest, ValuesSeen};
+pub use means::{MeanComparison, MeanSide, MeanTest};
 pub use non_inferiority::{NonInferiority, reverse_projection};
 pub use one_sample::OneSample;
 pub use paired::{PairedFailures, PairedLatency, PairedPass};
