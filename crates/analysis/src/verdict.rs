@@ -79,6 +79,8 @@ pub struct GateReading {
 pub enum Finding {
     /// The limit is broken by stable too: the canary is not blamed, the rollout holds.
     StableIsBadToo { gate: String, because: String },
+    /// Failures have risen above what is usual, outside of the comparison of two versions.
+    ErrorSpike { because: String },
     /// Traffic is not split as configured: a routing fault, the analysis cannot be trusted.
     SampleRatioMismatch { because: String },
 }
@@ -158,6 +160,7 @@ impl Finding {
             Self::StableIsBadToo { gate, because } => {
                 format!("stable breaks the limit of {gate} too, the canary is not blamed: {because}")
             }
+            Self::ErrorSpike { because } => format!("failures have risen: {because}"),
             Self::SampleRatioMismatch { because } => format!("routing fault: {because}"),
         }
     }

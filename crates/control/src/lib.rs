@@ -15,6 +15,7 @@ mod run;
 mod scribe;
 mod turn;
 mod view;
+mod watch;
 
 pub use clock::SteadyClock;
 pub use handle::{Deployed, Handle, Refused, SpecSource, Views};

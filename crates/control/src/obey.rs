@@ -10,7 +10,7 @@ use staunch_rollout::{Event, Phase, Rollout, Service};
 use crate::handle::{Deployed, Refused};
 use crate::order::{Admission, Answer, Instruction, Order, Reply};
 use crate::run::Loop;
-use crate::turn::Watch;
+use crate::watch::Watch;
 
 impl Loop {
     pub(crate) fn obey(&mut self, order: Order) -> Answer {

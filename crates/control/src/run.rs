@@ -13,7 +13,7 @@ use tokio::sync::{Notify, broadcast, mpsc, watch};
 use crate::book::Book;
 use crate::handle::{Handle, Refused, SpecSource, Views};
 use crate::order::{Answer, Order};
-use crate::turn::Watch;
+use crate::watch::Watch;
 use crate::{ServiceView, SteadyClock};
 
 /// A turn at least this often while a rollout runs …

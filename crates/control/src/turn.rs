@@ -1,130 +1,20 @@
 //! One turn of one service: observe, judge, decide, record, plan, execute, show.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use staunch_analysis::{Hearing, Judgement, Outcome};
-use staunch_model::{
-    Actor, EdgeReport, RevisionDigest, RolloutId, RolloutKind, RolloutSpec, ServiceName, ServiceSpec,
-    SplitGeneration, Timestamp,
-};
+use staunch_analysis::Finding;
+use staunch_model::{Actor, EdgeReport, RevisionDigest, RolloutKind, ServiceName, Timestamp, Weight};
 use staunch_ports::PlatformError;
-use staunch_rollout::{Action, Event, Observed, ObservedSplit, Phase, Rollout, Snapshot, SplitWish};
+use staunch_rollout::{Action, Event, Observed, ObservedSplit, Phase, Rollout, Service, Snapshot};
 
-use crate::book::Book;
-use crate::case::{Case, Past};
 use crate::handle::Refused;
-use crate::live::Live;
 use crate::run::Loop;
+use crate::watch::{Watch, checkpoint_key, past_key};
 use crate::{ServiceView, capture, view};
 
 /// A decision may open the next at once (prepared → step 1): this many in one turn are plenty.
 const DECISIONS: usize = 4;
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
-/// Gate changes recorded per rollout: a gate that flickers must not fill the journal.
-const GATE_CHANGES: usize = 100;
-
-/// What the loop knows of a service beside its history.
-pub(crate) struct Watch {
-    pub(crate) spec: ServiceSpec,
-    pub(crate) live: Live,
-    case: Option<Case>,
-    past: Past,
-    /// When the present wish was decided.
-    pub(crate) wish_since: Timestamp,
-    /// The generation now wished for, and the last one that every edge was seen to route by.
-    generation: SplitGeneration,
-    shifted: SplitGeneration,
-    exits_seen: BTreeSet<(String, Timestamp)>,
-    outcomes: BTreeMap<String, Outcome>,
-    changes: usize,
-    findings: BTreeSet<String>,
-    checkpointed: Timestamp,
-    rollback_decided: Option<Timestamp>,
-    pub(crate) traffic_back_ms: Option<u64>,
-    /// What the last turn saw in the world and in the numbers.
-    pub(crate) judgement: Option<Judgement>,
-    /// Something is still on its way (an instance to start or stop, a split to settle).
-    pub(crate) restless: bool,
-    started: Timestamp,
-}
-
-impl Watch {
-    fn new(spec: ServiceSpec, case: Option<Case>, past: Past, now: Timestamp) -> Self {
-        Self {
-            spec,
-            live: Live::default(),
-            case,
-            past,
-            wish_since: now,
-            generation: SplitGeneration::default(),
-            shifted: SplitGeneration::default(),
-            exits_seen: BTreeSet::new(),
-            outcomes: BTreeMap::new(),
-            changes: 0,
-            findings: BTreeSet::new(),
-            checkpointed: now,
-            rollback_decided: None,
-            traffic_back_ms: None,
-            judgement: None,
-            restless: true,
-            started: now,
-        }
-    }
-
-    /// `old` is what was known of the service: the rates, what the edges already do, and its past.
-    pub(crate) fn for_rollout(
-        spec: ServiceSpec,
-        rollout: &RolloutSpec,
-        old: Option<Self>,
-        now: Timestamp,
-    ) -> Self {
-        let sticky = spec.edge.sticky.is_some();
-        let Some(old) = old else {
-            return Self::new(spec, Some(Case::open(rollout, sticky, None, now)), Past::default(), now);
-        };
-        let case = Case::open(rollout, sticky, old.past.against(rollout), now);
-        Self {
-            live: old.live,
-            generation: old.generation,
-            shifted: old.shifted,
-            exits_seen: old.exits_seen,
-            ..Self::new(spec, Some(case), old.past, now)
-        }
-    }
-
-    /// After a restart: the rollout goes on with the evidence that was last saved.
-    pub(crate) fn resume(spec: ServiceSpec, book: &mut Book, now: Timestamp) -> Self {
-        let service = book.service(&spec.name).clone();
-        let case = service.active().map(|rollout| {
-            let saved = book.checkpoint(&checkpoint_key(&spec.name));
-            let saved: Option<(RolloutId, Hearing)> =
-                saved.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-            let fresh = || (rollout.spec.id, Hearing::new(&rollout.spec, spec.edge.sticky.is_some()));
-            let (id, hearing) = saved.filter(|(id, _)| *id == rollout.spec.id).unwrap_or_else(fresh);
-            let mut case = Case::resume(id, hearing, now);
-            // What was saved may be older than the present split.
-            if rollout.wish.canary.is_some() {
-                case.enter_split(rollout.wish.generation, rollout.wish.canary_weight(), now);
-            }
-            case
-        });
-        let past = Past::read(book.checkpoint(&past_key(&spec.name)));
-        let mut watch = Self::new(spec, case, past, now);
-        watch.generation = service.wish.generation;
-        watch.shifted = service.wish.generation;
-        watch
-    }
-}
-
-fn checkpoint_key(name: &ServiceName) -> String {
-    format!("hearing/{name}")
-}
-
-fn past_key(name: &ServiceName) -> String {
-    format!("past/{name}")
-}
-
 impl Loop {
     /// Takes the counts in without a turn.
     pub(crate) fn note_reports(&mut self, name: &ServiceName, reports: &[EdgeReport]) {
@@ -134,6 +24,24 @@ impl Loop {
         for report in reports.iter().filter(|report| !report.samples.is_empty()) {
             watch.live.observe(report, name, canary.as_ref(), now);
         }
+        if let Some(serving) = self.book.services.get(name).and_then(serving) {
+            watch.pulse.observe(reports, name, serving, now);
+        }
+    }
+
+    /// Failures that rise outside of the comparison of two versions are told; they take a new version back when they
+    /// began with it and nobody is left on the old one to compare it with.
+    fn feel_pulse(&mut self, name: &ServiceName) {
+        let now = self.clock.now();
+        let Some(watch) = self.watches.get_mut(name) else { return };
+        let Some(alarm) = watch.pulse.new_alarm(watch.promoted, now) else { return };
+        let active = self.book.services.get(name).and_then(|service| service.active());
+        let alone = active.is_some_and(|rollout| rollout.wish.canary_weight() == Weight::FULL);
+        if let Some(judgement) = watch.judgement.as_mut().filter(|_| alone && alarm.after_switch) {
+            judgement.harm.get_or_insert_with(|| format!("failures have risen: {}", alarm.because));
+            return;
+        }
+        self.note(name, &[Event::FindingRaised { finding: Finding::ErrorSpike { because: alarm.because } }]);
     }
 
     fn canary_of(&self, name: &ServiceName) -> Option<RevisionDigest> {
@@ -149,6 +57,7 @@ impl Loop {
         self.note_time(name);
         self.note_reports(name, reports);
         self.judge(name, reports, &observed);
+        self.feel_pulse(name);
         self.note_world(name, &observed);
         self.decide(name, &observed);
         let acted = self.act(name, &observed);
@@ -215,6 +124,10 @@ impl Loop {
             self.remember(name);
         }
         let now = self.clock.now();
+        let promoted = events.iter().any(|event| matches!(event, Event::PromotionStarted { .. }));
+        if let Some(watch) = self.watches.get_mut(name).filter(|_| promoted) {
+            watch.promoted = Some(now);
+        }
         let going_back = events.iter().any(|event| matches!(event, Event::RollbackStarted { .. }));
         if let (Some(service), Some(watch)) = (self.book.services.get(name), self.watches.get_mut(name)) {
             watch.follow(&service.wish, going_back, now);
@@ -375,77 +288,6 @@ impl Loop {
     }
 }
 
-impl Watch {
-    /// A new split: the clocks start anew, and so does the evidence that may open its gates.
-    fn follow(&mut self, wish: &SplitWish, going_back: bool, now: Timestamp) {
-        if going_back {
-            self.rollback_decided = Some(now);
-        }
-        if wish.generation == self.generation {
-            return;
-        }
-        self.generation = wish.generation;
-        self.wish_since = now;
-        self.restless = true;
-        if let Some(case) = self.case.as_mut().filter(|_| wish.canary.is_some()) {
-            case.enter_split(wish.generation, wish.canary_weight(), now);
-            self.judgement = self.judgement.take().map(|_| case.hearing.judge());
-        }
-    }
-
-    fn new_exits(&mut self, observed: &Observed) -> Vec<Event> {
-        let mut events = vec![];
-        for instance in &observed.instances {
-            for exit in instance.exits.iter().filter(|exit| exit.at >= self.started) {
-                if self.exits_seen.insert((instance.id.to_string(), exit.at)) {
-                    events.push(Event::InstanceExited {
-                        instance: instance.id.to_string(),
-                        exit: exit.clone(),
-                    });
-                }
-            }
-        }
-        while self.exits_seen.len() > 1_000 {
-            self.exits_seen.pop_first();
-        }
-        events
-    }
-
-    fn new_shift(&mut self, observed: &Observed, new: &RevisionDigest, now: Timestamp) -> Option<Event> {
-        let split = observed.split.as_ref().filter(|split| split.seen)?;
-        if split.wish.generation <= self.shifted {
-            return None;
-        }
-        self.shifted = split.wish.generation;
-        if let Some(decided) = self.rollback_decided.take() {
-            self.traffic_back_ms = u64::try_from(now.since(decided).as_millis()).ok();
-        }
-        Some(Event::TrafficShifted { weight: split.wish.share_of(new), generation: split.wish.generation })
-    }
-
-    fn gate_changes(&mut self) -> Vec<Event> {
-        let Some(judgement) = &self.judgement else { return vec![] };
-        let mut events = vec![];
-        for gate in &judgement.gates {
-            let outcome = gate.verdict.outcome;
-            let before = self.outcomes.insert(gate.gate.clone(), outcome);
-            // A failure is the rollback's own event; "not yet" is what everything begins with.
-            if outcome == Outcome::Pass && before != Some(outcome) && self.changes < GATE_CHANGES {
-                self.changes += 1;
-                let because = gate.verdict.because.clone();
-                events.push(Event::GateChanged { gate: gate.gate.clone(), outcome, because });
-            }
-        }
-        for finding in &judgement.findings {
-            let kind = serde_json::to_value(finding).ok().and_then(|v| v["kind"].as_str().map(str::to_owned));
-            if self.findings.insert(kind.unwrap_or_default()) {
-                events.push(Event::FindingRaised { finding: finding.clone() });
-            }
-        }
-        events
-    }
-}
-
 /// Some canary instance that gets traffic is younger than its warm-up, by the clock and by its requests.
 fn is_warming(rollout: &Rollout, observed: &Observed, now: Timestamp) -> bool {
     let evidence = &rollout.spec.evidence;
@@ -453,4 +295,11 @@ fn is_warming(rollout: &Rollout, observed: &Observed, now: Timestamp) -> bool {
         let age = now.since(instance.started);
         instance.ready && age < evidence.warm_up && instance.attempts < evidence.warm_up_requests
     })
+}
+
+/// The revision that serves (nearly) everyone, apart from a canary.
+fn serving(service: &Service) -> Option<&RevisionDigest> {
+    let promoted =
+        service.active().filter(|rollout| matches!(rollout.phase, Phase::Promoting | Phase::Baking { .. }));
+    promoted.map(|rollout| &rollout.spec.to.digest).or(service.stable.as_ref().map(|stable| &stable.digest))
 }

@@ -28,6 +28,9 @@ pub struct ServiceView {
     pub series: Vec<Point>,
     /// The present rollout or the last one.
     pub rollout: Option<RolloutView>,
+    /// Failures have risen above what is usual, and are still high.
+    #[serde(default)]
+    pub alarm: Option<String>,
     /// What keeps the loop from recording, such as a full disk.
     pub trouble: Option<String>,
 }
@@ -78,7 +81,7 @@ pub struct RolloutView {
 use staunch_rollout::{Observed, Rollout, Service, Snapshot, allowed, waiting};
 
 use crate::book::kind_name;
-use crate::turn::Watch;
+use crate::watch::Watch;
 
 pub(crate) fn show(
     service: &Service,
@@ -109,6 +112,7 @@ pub(crate) fn show(
         canary_rates,
         series: watch.map(|watch| watch.live.series()).unwrap_or_default(),
         rollout: service.rollout.as_ref().map(|rollout| show_rollout(rollout, watch, observed, now)),
+        alarm: watch.and_then(|watch| watch.pulse.alarm()).map(|alarm| alarm.because.clone()),
         trouble,
     }
 }

@@ -88,7 +88,7 @@ pub struct Band {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    /// `stable-is-bad-too` or `sample-ratio-mismatch`.
+    /// `stable-is-bad-too`, `sample-ratio-mismatch` or `error-spike`.
     pub kind: String,
     pub sentence: String,
 }
@@ -164,6 +164,7 @@ impl From<&analysis::Finding> for Finding {
     fn from(finding: &analysis::Finding) -> Self {
         let kind = match finding {
             analysis::Finding::StableIsBadToo { .. } => "stable-is-bad-too",
+            analysis::Finding::ErrorSpike { .. } => "error-spike",
             analysis::Finding::SampleRatioMismatch { .. } => "sample-ratio-mismatch",
         };
         Self { kind: kind.to_owned(), sentence: finding.sentence() }

@@ -128,6 +128,9 @@ fn show_service(term: &Term, service: &Service) {
     if let Some(trouble) = &service.trouble {
         term.result(&format!("  {} {trouble}", term.paint_result(Tone::Bad, "!")));
     }
+    if let Some(alarm) = &service.alarm {
+        term.result(&format!("  {} {alarm}", term.paint_result(Tone::Bad, "!")));
+    }
     if let Some(rollout) = &service.rollout {
         show_rollout(term, service, rollout);
     }
