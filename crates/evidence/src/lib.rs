@@ -40,7 +40,10 @@ pub use counts::Counts;
 pub use non_inferiority::{NonInferiority, reverse_projection};
 pub use non_inferiority_band::NonInferiorityBand;
 pub use one_sample::OneSample;
-pub use power::{Traffic, VerdictRange, detection_bound_requests, information_per_request, requests_to_pass};
+pub use power::{
+    LatencyShares, Traffic, VerdictRange, detection_bound_requests, information_per_request,
+    log_normal_shares, requests_to_pass,
+};
 pub use rank::RankComparison;
 pub use rate_ratio::RateRatio;
 pub use rate_ratio_band::RateRatioBand;
