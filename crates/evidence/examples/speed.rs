@@ -9,8 +9,8 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use staunch_evidence::{
-    Counts, NonInferiority, NonInferiorityBand, OneSample, RankComparison, RateRatio, RateRatioBand,
-    SampleRatio, Traffic, VerdictRange,
+    Counts, LatencyShares, NonInferiority, NonInferiorityBand, OneSample, RankComparison, RateRatio,
+    RateRatioBand, SampleRatio, Traffic, VerdictRange, log_normal_shares,
 };
 
 /// SplitMix64.
@@ -112,6 +112,14 @@ fn forecasts() {
     time("ten times the errors", &|| ratio.forecast(traffic(0.01, 0.05), 4.6));
     time("1.5 times the errors", &|| ratio.forecast(traffic(0.0015, 0.05), 4.6));
     time("within half a point", &|| margin.forecast(traffic(0.001, 0.5), 3.0));
+    let (canary, stable) = (log_normal_shares(0.3), log_normal_shares(0.0));
+    let (slower, faster) = (
+        LatencyShares { canary: &canary, stable: &stable },
+        LatencyShares { canary: &stable, stable: &canary },
+    );
+    let rank = RankComparison::new(12);
+    time("slower by 0.3 deviations", &|| rank.forecast_harm(slower, 0.05, 4.6));
+    time("not slower, margin 0.3", &|| rank.forecast_pass(faster, 0.05, 3.0));
     time("2 %, limit 1 %", &|| OneSample::harm(0.01).forecast(0.02, 4.6));
     time("0.4 %, limit 1 %", &|| OneSample::pass(0.01).forecast(0.004, 3.0));
 }

@@ -80,7 +80,10 @@ pub use non_inferiority::{NonInferiority, reverse_projection};
 pub use non_inferiority_band::NonInferiorityBand;
 pub use one_sample::OneSample;
 pub use paired::{PairedFailures, PairedLatency, PairedPass};
-pub use power::{Traffic, VerdictRange, detection_bound_requests, information_per_request, requests_to_pass};
+pub use power::{
+    LatencyShares, Traffic, VerdictRange, detection_bound_requests, information_per_request,
+    log_normal_shares, requests_to_pass,
+};
 pub use quantile_band::{double_stitching_bound, empirical_process_bound, quantile_band};
 pub use quantile_test::quantile_ab_log_e;
 pub use rank::RankComparison;

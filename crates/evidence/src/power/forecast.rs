@@ -75,6 +75,6 @@ impl OneSample {
     }
 }
 
-fn lack(log_e: f64, level: f64) -> f64 {
+pub(super) fn lack(log_e: f64, level: f64) -> f64 {
     (level - log_e).max(LEAST_LACK)
 }

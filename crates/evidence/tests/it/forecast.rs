@@ -1,6 +1,9 @@
 //! The verdict comes within the shown range nine times in ten.
 
-use staunch_evidence::{Counts, NonInferiority, OneSample, RateRatio, Traffic, VerdictRange};
+use staunch_evidence::{
+    Counts, LatencyShares, NonInferiority, OneSample, RankComparison, RateRatio, Traffic, VerdictRange,
+    log_normal_shares,
+};
 
 use crate::simulated::Chance;
 
@@ -171,4 +174,61 @@ fn at_no_traffic_it_takes_for_ever() {
     let range = OneSample::pass(0.01).forecast(0.0, PASS).expect("a clean canary passes");
     assert_eq!(range.seconds(0.0).low, f64::INFINITY);
     assert!((range.seconds(5.0).median - range.median / 5.0).abs() < 1e-9);
+}
+
+/// Log-normal latencies on bins of 10 %, the canary's logarithms `shift` of their deviations greater; requests of the
+/// canary until a verdict.
+fn latency_verdict(chance: &mut Chance, shift: f64, share: f64, passes: bool, most: f64) -> f64 {
+    let mut process = RankComparison::new(96);
+    let mut requests = 0.0;
+    let decided = |process: &RankComparison| {
+        if passes { process.log_e_pass() >= PASS } else { process.log_e_harm() >= ALARM }
+    };
+    while requests < most && !decided(&process) {
+        let (mut canary, mut stable) = (Vec::new(), Vec::new());
+        for _ in 0..40 {
+            let is_canary = chance.unit() < share;
+            let deviations = chance.normal() + if is_canary { shift } else { 0.0 };
+            let bin = (48.0 + 6.0 * deviations).clamp(0.0, 95.0) as u16;
+            if is_canary { canary.push((bin, 1)) } else { stable.push((bin, 1)) }
+        }
+        requests += canary.len() as f64;
+        process.observe(share, &canary, &stable, true);
+    }
+    requests
+}
+
+#[test]
+fn slower_and_not_slower() {
+    for (shift, share) in [(0.3, 0.05), (0.9, 0.05), (0.3, 0.5), (-0.3, 0.05), (-0.3, 0.5)] {
+        let (canary, stable) = (log_normal_shares(shift), log_normal_shares(0.0));
+        let latency = LatencyShares { canary: &canary, stable: &stable };
+        let fresh = RankComparison::new(12);
+        let range = if shift > 0.0 {
+            fresh.forecast_harm(latency, share, ALARM)
+        } else {
+            fresh.forecast_pass(latency, share, PASS)
+        };
+        let range = range.expect("a shift");
+        let mut chance = Chance(5);
+        let runs = 200;
+        let within = (0..runs).filter(|_| {
+            let requests = latency_verdict(&mut chance, shift, share, shift < 0.0, 2.0 * range.high);
+            (range.low..=range.high).contains(&requests)
+        });
+        let part = within.count() as f64 / f64::from(runs);
+        assert!((0.85..=0.98).contains(&part), "{part} within {range:?} at {shift} {share}");
+    }
+}
+
+#[test]
+fn equal_latencies_are_never_told_apart() {
+    let shares = log_normal_shares(0.0);
+    let latency = LatencyShares { canary: &shares, stable: &shares };
+    assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+    assert_eq!(RankComparison::new(12).forecast_harm(latency, 0.05, ALARM), None);
+    let nothing = LatencyShares { canary: &[], stable: &[] };
+    assert_eq!(RankComparison::new(12).forecast_pass(nothing, 0.05, ALARM), None);
+    let broken = LatencyShares { canary: &[f64::NAN, 2.0], stable: &[-1.0, f64::INFINITY] };
+    assert_eq!(RankComparison::new(12).forecast_harm(broken, 0.05, ALARM), None);
 }
