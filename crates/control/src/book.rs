@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use staunch_model::{Actor, RolloutId, ServiceName, Timestamp};
 use staunch_ports::{Entry, Journal, JournalError, NewEntry, RolloutRow};
@@ -16,8 +16,11 @@ use crate::scribe::Scribe;
 
 /// Longer than a disk usually takes and half of a turn: what is recorded by then is acted on in the same turn.
 const PATIENCE: Duration = Duration::from_millis(50);
-/// Nothing is begun without a number, so a deploy waits for one; the lease of a canary beside it is longer.
-const NUMBER_PATIENCE: Duration = Duration::from_secs(1);
+/// A disk that is late for less is not worth a word to people.
+const SLOW_AFTER: Duration = Duration::from_secs(1);
+/// Nothing is begun without a number, so a deploy waits for one, and the loop with it: the one wait in which a canary
+/// beside it has only its lease. Refusing sooner would leave a service undeployed for a disk that was slow for a moment.
+const NUMBER_PATIENCE: Duration = Duration::from_secs(10);
 
 const SLOW: &str = "the disk is slow: what was decided last is not recorded yet";
 const BEHIND: &str = "the disk is slow or full, and what was decided before is not recorded yet; try again";
@@ -39,7 +42,10 @@ pub(crate) struct Book {
 }
 
 /// Entries that were handed over.
-struct Awaited(Receiver<Result<Vec<Entry>, JournalError>>);
+struct Awaited {
+    since: Instant,
+    answer: Receiver<Result<Vec<Entry>, JournalError>>,
+}
 
 /// What became of them.
 enum Offered {
@@ -160,17 +166,20 @@ impl Book {
     }
 
     fn offer(&self, entries: Vec<NewEntry>, rows: Vec<RolloutRow>) -> Offered {
+        let since = Instant::now();
         let answer = self.scribe.ask(move |journal| journal.append(journal.head(), entries, &rows));
         match answer.recv_timeout(PATIENCE) {
             Ok(Ok(written)) => Offered::Written(written),
             Ok(Err(error)) => Offered::Refused(error),
-            Err(RecvTimeoutError::Timeout) => Offered::Late(Awaited(answer)),
+            Err(RecvTimeoutError::Timeout) => Offered::Late(Awaited { since, answer }),
             Err(RecvTimeoutError::Disconnected) => Offered::Refused(JournalError::Broken(ENDED.to_owned())),
         }
     }
 
     fn await_answer(&mut self, awaited: Awaited) {
-        self.trouble = Some(SLOW.to_owned());
+        if awaited.since.elapsed() >= SLOW_AFTER {
+            self.trouble = Some(SLOW.to_owned());
+        }
         self.awaited = Some(awaited);
     }
 
@@ -238,7 +247,7 @@ impl Book {
 
 impl Awaited {
     fn poll(self) -> Offered {
-        match self.0.try_recv() {
+        match self.answer.try_recv() {
             Ok(Ok(written)) => Offered::Written(written),
             Ok(Err(error)) => Offered::Refused(error),
             Err(TryRecvError::Empty) => Offered::Late(self),

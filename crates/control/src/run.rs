@@ -179,8 +179,11 @@ impl Loop {
     /// One turn of every service that needs one.
     fn pass(&mut self, full: bool) {
         let reports = self.platform.reports();
+        let trouble = self.book.trouble.clone();
         let settled = self.book.settle();
         self.tell(settled);
+        // It is part of every view.
+        let full = full || trouble != self.book.trouble;
         let names: Vec<_> = self.watches.keys().cloned().collect();
         let mut turned = false;
         for name in names {

@@ -232,7 +232,7 @@ impl Loop {
     fn renew(&mut self, name: &ServiceName, observed: &Observed) {
         let exposed =
             self.book.services.get(name).and_then(|s| s.active()).is_some_and(|r| r.phase.is_exposed());
-        if !exposed || self.book.trouble.is_some() {
+        if !exposed || self.book.awaits() || self.book.trouble.is_some() {
             return;
         }
         let leased = |split: &&ObservedSplit| split.wish.canary.is_some() && !split.lapsed;
