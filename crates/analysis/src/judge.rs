@@ -9,6 +9,7 @@ use staunch_model::{Histogram, NoData, SplitGeneration, Timestamp, Weight};
 
 use crate::GateReading;
 use crate::absolute::Absolute;
+use crate::forecast::Needs;
 use crate::gate::{Gate, Present};
 use crate::harm::{Harm, Part};
 use crate::intake::Arms;
@@ -231,6 +232,13 @@ impl Judge {
         let silent = outcomes.clone().any(|(_, outcome)| outcome == Outcome::NoData);
         let passed = !failed && !found && !self.gates.is_empty() && outcomes.all(opens);
         Standing { failed, passed, found, silent }
+    }
+
+    /// Canary requests until every gate has passed under the present split, if the canary is as good as stable;
+    /// `None` when that cannot be said. Costs up to 30 ms per gate on latency: ask every few seconds.
+    pub fn forecast(&self) -> Option<Needs> {
+        let needs = self.gates.iter().map(|gate| gate.forecast(&self.harm, &self.now));
+        needs.reduce(|one, two| Some(one?.and(two?))).flatten()
     }
 
     fn sources(&self) -> Vec<SourceReading> {

@@ -31,7 +31,7 @@ mod severity;
 mod verdict;
 mod words;
 
-pub use forecast::canary_requests;
+pub use forecast::{Needs, Outlook, canary_requests};
 pub use hearing::Hearing;
 pub use judge::{Judge, Standing};
 pub use ledger::RouteTotals;

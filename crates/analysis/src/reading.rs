@@ -1,9 +1,10 @@
 //! How a gate stands, in numbers and in words.
 
-use staunch_evidence::{Counts, OneSample, bernoulli_band};
+use staunch_evidence::{Counts, OneSample, Traffic, bernoulli_band};
 use staunch_model::{GateLimit, Histogram};
 
 use crate::absolute::Absolute;
+use crate::forecast::Needs;
 use crate::gate::{Gate, Present, Test};
 use crate::harm::Harm;
 use crate::intake::Arms;
@@ -219,6 +220,28 @@ impl Gate {
             }
             Test::Unanswerable => Arms::default(),
         }
+    }
+
+    /// Canary requests until a pass, if the canary is as good as stable: nine times in ten within the range.
+    pub(crate) fn forecast(&self, harm: &Harm, now: &Present) -> Option<Needs> {
+        let level = self.pass_limit();
+        let pooled = now.counts.canary.plus(now.counts.stable).rate()?;
+        let traffic = Traffic { p_stable: pooled, p_canary: pooled, share: now.share };
+        let range = match &self.test {
+            Test::ErrorMax { pass, .. } => pass.forecast(pooled, level),
+            Test::ErrorVsStable { pass, .. } | Test::BlastRadius { pass, .. } => {
+                pass.deciding().forecast(traffic, level)
+            }
+            Test::LatencyMax { pass, max, .. } => {
+                let slow = slow(&now.latency.canary, *max).plus(slow(&now.latency.stable, *max));
+                pass.forecast(slow.rate()?, level)
+            }
+            Test::LatencyVsStable { test, .. } => {
+                harm.latency[*test].forecast(&now.latency.stable, now.share, level)
+            }
+            Test::Unanswerable => None,
+        };
+        range.map(Needs::of)
     }
 
     /// About how many more canary requests until a pass if things stay as they are.

@@ -22,4 +22,4 @@ pub use handle::{Deployed, Handle, Refused, SpecSource, Views};
 pub use order::Expect;
 pub use plan::{PlanView, PlannedStep};
 pub use run::{Control, Parts, start};
-pub use view::{ArmRates, Point, RolloutView, ServiceView};
+pub use view::{ArmRates, Eta, Point, RolloutView, ServiceView};

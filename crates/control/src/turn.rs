@@ -90,6 +90,9 @@ impl Loop {
         }
         // Going back is a person's decision: it is not argued with, and a first revision has nothing to be compared to.
         watch.judgement = (rollout.spec.kind == RolloutKind::Canary).then(|| case.hearing.judge());
+        if matches!(rollout.phase, Phase::Progressing { .. }) {
+            watch.foresee(now);
+        }
     }
 
     fn decide(&mut self, name: &ServiceName, observed: &Observed) {

@@ -1,8 +1,9 @@
 //! What the loop knows of a service beside its history.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use staunch_analysis::{Hearing, Judgement, Outcome, Pulse};
+use staunch_analysis::{Hearing, Judgement, Needs, Outcome, Pulse};
 use staunch_model::{
     RevisionDigest, RolloutId, RolloutSpec, ServiceName, ServiceSpec, SplitGeneration, Timestamp,
 };
@@ -14,6 +15,8 @@ use crate::live::Live;
 
 /// Gate changes recorded per rollout: a gate that flickers must not fill the journal.
 const GATE_CHANGES: usize = 100;
+
+const FORESEE_EVERY: Duration = Duration::from_secs(2);
 
 /// What the loop knows of a service beside its history.
 pub(crate) struct Watch {
@@ -38,6 +41,9 @@ pub(crate) struct Watch {
     pub(crate) traffic_back_ms: Option<u64>,
     /// What the last turn saw in the world and in the numbers.
     pub(crate) judgement: Option<Judgement>,
+    /// Canary requests until the gates pass, as it was foreseen when so many had been judged.
+    pub(crate) forecast: Option<(Needs, u64)>,
+    pub(crate) forecast_at: Timestamp,
     /// Something is still on its way (an instance to start or stop, a split to settle).
     pub(crate) restless: bool,
     pub(crate) started: Timestamp,
@@ -63,6 +69,8 @@ impl Watch {
             rollback_decided: None,
             traffic_back_ms: None,
             judgement: None,
+            forecast: None,
+            forecast_at: Timestamp::default(),
             restless: true,
             started: now,
         }
@@ -126,10 +134,21 @@ impl Watch {
         }
         self.generation = wish.generation;
         self.wish_since = now;
+        self.forecast = None;
         self.restless = true;
         if let Some(case) = self.case.as_mut().filter(|_| wish.canary.is_some()) {
             case.enter_split(wish.generation, wish.canary_weight(), now);
             self.judgement = self.judgement.take().map(|_| case.hearing.judge());
+        }
+    }
+
+    /// A forecast costs some milliseconds: a new one every other second, and for every split.
+    pub(crate) fn foresee(&mut self, now: Timestamp) {
+        let (Some(case), Some(judgement)) = (&self.case, &self.judgement) else { return };
+        if now.since(self.forecast_at) >= FORESEE_EVERY {
+            self.forecast_at = now;
+            let needs = case.hearing.judge_itself().forecast();
+            self.forecast = needs.map(|needs| (needs, judgement.requests_now));
         }
     }
 

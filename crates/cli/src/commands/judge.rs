@@ -2,7 +2,9 @@
 
 use std::io::Read as _;
 
-use staunch_evidence::series::{CanaryAnalysis, CanaryJudgement, Classification, MetricResult, ScoreClass, judge};
+use staunch_evidence::series::{
+    CanaryAnalysis, CanaryJudgement, Classification, MetricResult, ScoreClass, judge,
+};
 
 use crate::args::{JudgeArgs, Output};
 use crate::exit::{Exit, Failure, Outcome};
@@ -16,8 +18,8 @@ pub(crate) fn run(term: &Term, args: &JudgeArgs) -> Outcome {
     let text = read(name)?;
     let analysis: CanaryAnalysis = serde_json::from_str(&text)
         .map_err(|error| Failure::new(Exit::Usage, format!("{name}: {error}")).help(FORM))?;
-    let judged = judge(&analysis)
-        .map_err(|error| Failure::new(Exit::Usage, format!("{name}: {error}")).help(FORM))?;
+    let judged =
+        judge(&analysis).map_err(|error| Failure::new(Exit::Usage, format!("{name}: {error}")).help(FORM))?;
     if term.output == Output::Text {
         term.result_raw(&told(term, &judged));
     } else {
@@ -65,7 +67,9 @@ fn line(term: &Term, metric: &MetricResult) -> String {
     let (tone, mark) = match metric.classification {
         Classification::Pass => (Tone::Good, "✓"),
         Classification::High | Classification::Low => (Tone::Bad, "✕"),
-        Classification::Nodata | Classification::NodataFailMetric | Classification::Error => (Tone::Warn, "?"),
+        Classification::Nodata | Classification::NodataFailMetric | Classification::Error => {
+            (Tone::Warn, "?")
+        }
     };
     let critical = if metric.critical { " (critical)" } else { "" };
     let muted = if metric.muted { " (muted)" } else { "" };
