@@ -43,6 +43,11 @@ impl Absolute {
         self.harm.canary.log_e()
     }
 
+    /// The share is at least this much; the very test that decides says so at `level`.
+    pub(crate) fn least(&self, level: f64) -> Option<f64> {
+        self.harm.canary.lower_bound(level)
+    }
+
     /// Neither shown to break the limit nor observed above it.
     pub(crate) fn stable_is_clean(&self, harm_limit: f64) -> bool {
         self.harm.stable.log_e() < harm_limit

@@ -2,11 +2,12 @@
 
 use staunch_model::Histogram;
 
-use crate::gate::{Gate, Test, latencies};
+use crate::gate::{Gate, Test};
 use crate::harm::Source;
 use crate::intake::Arms;
 use crate::judge::{Decision, Judge};
 use crate::latency::slow;
+use crate::reading::latencies;
 use crate::words;
 
 impl Judge {

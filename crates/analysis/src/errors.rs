@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use staunch_evidence::{Counts, RateRatio};
+use staunch_evidence::{Counts, RateRatioBand};
 use staunch_model::{SplitGeneration, Timestamp};
 
 use crate::intake::Arms;
@@ -15,7 +15,7 @@ use crate::look::SplitLook;
 /// like, and the evidence of all groups is multiplied.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Errors {
-    process: RateRatio,
+    process: RateRatioBand,
     /// Buckets that wait for attempts on both sides.
     open: Vec<Bucket>,
 }
@@ -37,7 +37,7 @@ const REST: u16 = u16::MAX;
 
 impl Default for Errors {
     fn default() -> Self {
-        Self { process: RateRatio::with_restarts(1.0), open: Vec::new() }
+        Self { process: RateRatioBand::with_restarts(1.0), open: Vec::new() }
     }
 }
 
@@ -65,6 +65,11 @@ impl Errors {
 
     pub(crate) fn log_e(&self) -> f64 {
         self.process.log_e()
+    }
+
+    /// How many times stable's failures the canary has at least; the very test that decides says so at `level`.
+    pub(crate) fn least_ratio(&self, level: f64) -> Option<f64> {
+        self.process.lower_bound(level)
     }
 
     fn add(&mut self, more: Bucket) {

@@ -205,6 +205,18 @@ impl Harm {
         self.part(source, 1.0, log_e).log_e
     }
 
+    /// The errors against stable, for their bound.
+    pub(crate) fn least_ratio(&self) -> Option<f64> {
+        let leash = self.part(Source::Errors, 1.0, 0.0).log_e;
+        self.errors.as_ref()?.least_ratio(self.limit_of(Source::Errors) - leash)
+    }
+
+    /// The least share that an absolute test has shown.
+    pub(crate) fn least_share(&self, test: usize) -> Option<f64> {
+        let leash = self.part(Source::Absolute(test), 1.0, 0.0).log_e;
+        self.absolute[test].least(self.limit_of(Source::Absolute(test)) - leash)
+    }
+
     /// The level at which the evidence of one source decides, with what the other sources say now: when the sum
     /// decides, this source's evidence is at or above it.
     pub(crate) fn limit_of(&self, source: Source) -> f64 {

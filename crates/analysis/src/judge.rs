@@ -5,17 +5,18 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use staunch_evidence::{Counts, SampleRatio};
-use staunch_model::{Histogram, SplitGeneration, Timestamp, Weight};
+use staunch_model::{Histogram, NoData, SplitGeneration, Timestamp, Weight};
 
 use crate::GateReading;
 use crate::absolute::Absolute;
+use crate::forecast::Needs;
 use crate::gate::{Gate, Present};
 use crate::harm::{Harm, Part};
 use crate::intake::Arms;
 use crate::look::{Look, SplitLook};
 use crate::question::Question;
 use crate::ramp::Ramp;
-use crate::verdict::{Finding, Judgement, SourceReading};
+use crate::verdict::{Finding, Judgement, Outcome, SourceReading};
 use crate::words;
 
 /// Judges one rollout. Bounded in size whatever the traffic; checkpoint it after any look.
@@ -38,6 +39,18 @@ pub struct Judge {
     pub(crate) latency: Arms<Histogram>,
     /// Harm once decided stays decided: the level is an all-time one.
     decided: Option<Decision>,
+}
+
+/// How everything stands, as far as it moves a rollout.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Standing {
+    pub failed: bool,
+    /// Every gate is open under the present split.
+    pub passed: bool,
+    /// There are findings.
+    pub found: bool,
+    /// Some gate has no data.
+    pub silent: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -205,6 +218,29 @@ impl Judge {
         }
     }
 
+    /// What of a judgement can move a rollout, without its words and bounds: cheap enough for every look of a
+    /// simulation.
+    pub fn standing(&self) -> Standing {
+        let mut outcomes = self.gates.iter().map(|gate| (gate, gate.outcome(&self.harm, &self.now)));
+        let opens = |(gate, outcome): (&Gate, Outcome)| {
+            outcome == Outcome::Pass || (outcome == Outcome::NoData && gate.spec.no_data == NoData::Continue)
+        };
+        let found = self.gates.iter().any(|gate| gate.both_bad(&self.harm).is_some())
+            || self.harm.guard.both_bad(self.harm.limit())
+            || self.is_misrouted();
+        let failed = self.decided.is_some();
+        let silent = outcomes.clone().any(|(_, outcome)| outcome == Outcome::NoData);
+        let passed = !failed && !found && !self.gates.is_empty() && outcomes.all(opens);
+        Standing { failed, passed, found, silent }
+    }
+
+    /// Canary requests until every gate has passed under the present split, if the canary is as good as stable;
+    /// `None` when that cannot be said. Costs up to 30 ms per gate on latency: ask every few seconds.
+    pub fn forecast(&self) -> Option<Needs> {
+        let needs = self.gates.iter().map(|gate| gate.forecast(&self.harm, &self.now));
+        needs.reduce(|one, two| Some(one?.and(two?))).flatten()
+    }
+
     fn sources(&self) -> Vec<SourceReading> {
         let parts = self.harm.parts();
         let total: f64 = parts.iter().map(|part| part.weight).sum();
@@ -230,14 +266,17 @@ impl Judge {
         of_gates.chain(guard).chain(self.misrouted()).collect()
     }
 
-    fn misrouted(&self) -> Option<Finding> {
-        let routing = self.routing.as_ref()?;
+    fn is_misrouted(&self) -> bool {
         let split = f64::from(self.splits);
         // The alarm's chance is spent over the splits: 1/2, 1/6, 1/12, …
         let limit = libm::log(split * (split + 1.0) / ROUTING_ALPHA);
-        let [canary, stable] = routing.counts() else { return None };
+        self.routing.as_ref().is_some_and(|routing| routing.log_e() >= limit)
+    }
+
+    fn misrouted(&self) -> Option<Finding> {
+        let [canary, stable] = self.routing.as_ref()?.counts() else { return None };
         let seen = Counts::new(canary + stable, *canary);
-        (routing.log_e() >= limit).then(|| Finding::SampleRatioMismatch {
+        self.is_misrouted().then(|| Finding::SampleRatioMismatch {
             because: format!(
                 "{} of {} requests were assigned to the canary ({}), configured are {}",
                 canary,

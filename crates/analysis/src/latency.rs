@@ -1,7 +1,7 @@
 //! Latencies onto the frozen bins of the rank comparison.
 
 use serde::{Deserialize, Serialize};
-use staunch_evidence::{Counts, RankComparison, bernoulli_band};
+use staunch_evidence::{Counts, LatencyShares, RankComparison, VerdictRange, bernoulli_band};
 use staunch_model::{Histogram, LATENCY_BUCKETS, bucket_bounds_micros, bucket_of_micros};
 
 use crate::intake::Arms;
@@ -32,6 +32,13 @@ impl LatencyTest {
         let canary = counts(&bins.canary, latency.canary);
         let stable = counts(&bins.stable, latency.stable);
         self.test.observe(share, &canary, &stable, present);
+    }
+
+    /// Until a pass at `level`, if the canary is as fast as stable was.
+    pub(crate) fn forecast(&self, stable: &Histogram, share: f64, level: f64) -> Option<VerdictRange> {
+        let bins = self.bins.as_ref()?;
+        let [canary, stable] = [&bins.canary, &bins.stable].map(|edges| shares(&counts(edges, stable)));
+        self.test.forecast_pass(LatencyShares { canary: &canary, stable: &stable }, share, level)
     }
 
     pub(crate) fn tick(&mut self) {
@@ -128,6 +135,15 @@ fn first_bucket_from(micros: f64) -> u16 {
 
 fn low(bucket: u16) -> f64 {
     bucket_bounds_micros(bucket).0 as f64
+}
+
+fn shares(counts: &[(u16, u64)]) -> [f64; BINS as usize] {
+    let total = counts.iter().map(|(_, count)| count).sum::<u64>().max(1) as f64;
+    let mut shares = [0.0; BINS as usize];
+    for &(bin, count) in counts {
+        shares[usize::from(bin.min(BINS - 1))] += count as f64 / total;
+    }
+    shares
 }
 
 /// The histogram on bins that begin at `edges`: both ascend, so one walk suffices.

@@ -33,6 +33,21 @@ pub struct Band {
     pub events: u64,
 }
 
+/// What the two tests of a gate have shown, by inverting them: the end of a bound meets what is allowed exactly when
+/// the test decides, so that text, chart and verdict cannot disagree.
+///
+/// For a limit on a share both are that share. For errors against stable `least` is the ratio of the rates and `most`
+/// their difference as a share. `None`: nothing is shown yet.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Bounds {
+    /// It is at least this: harm when it reaches `least_allowed`.
+    pub least: Option<f64>,
+    /// It is at most this: a pass when it falls to `most_allowed`.
+    pub most: Option<f64>,
+    pub least_allowed: f64,
+    pub most_allowed: f64,
+}
+
 /// One gate as it stands: the numbers that text, chart and decision share.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GateReading {
@@ -41,6 +56,9 @@ pub struct GateReading {
     pub no_data: NoData,
     pub canary: Option<Band>,
     pub stable: Option<Band>,
+    /// What the deciding tests have shown; a rank test has no such bound.
+    #[serde(default)]
+    pub bounds: Option<Bounds>,
     /// The limit in words: `1 %`, `stable + 10 %`.
     pub limit: String,
     /// Natural logarithms of the two e-processes; harm is decided at `harm_limit`, pass at `pass_limit`.
@@ -61,6 +79,8 @@ pub struct GateReading {
 pub enum Finding {
     /// The limit is broken by stable too: the canary is not blamed, the rollout holds.
     StableIsBadToo { gate: String, because: String },
+    /// Failures have risen above what is usual, outside of the comparison of two versions.
+    ErrorSpike { because: String },
     /// Traffic is not split as configured: a routing fault, the analysis cannot be trusted.
     SampleRatioMismatch { because: String },
 }
@@ -140,6 +160,7 @@ impl Finding {
             Self::StableIsBadToo { gate, because } => {
                 format!("stable breaks the limit of {gate} too, the canary is not blamed: {because}")
             }
+            Self::ErrorSpike { because } => format!("failures have risen: {because}"),
             Self::SampleRatioMismatch { because } => format!("routing fault: {because}"),
         }
     }

@@ -12,12 +12,12 @@ mod service;
 mod time;
 
 pub use entry::{Entries, Entry, ExportLine};
-pub use judgement::{Band, Finding, Gate, Judgement};
+pub use judgement::{Band, Bounds, Finding, Gate, Judgement, Source};
 pub use plan::{Plan, PlanStep};
 pub use report::{Cost, Failure, InstanceEnd, Outcomes, Report, Route, TimelineRow};
 pub use request::{CommandRequest, DeployRequest, Expect, RollbackRequest, UpgradeRequest};
 pub use rollout::{
-    Commanded, Deployed, Pause, Rollout, RolloutDetail, RolloutList, RolloutRow, Waiting, WhyBack,
+    Commanded, Deployed, Eta, Pause, Rollout, RolloutDetail, RolloutList, RolloutRow, Waiting, WhyBack,
 };
 pub use service::{Exit, Instance, InstanceLog, Logs, Point, Service, ServiceList, Traffic};
 pub use time::Time;

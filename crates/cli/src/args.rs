@@ -128,6 +128,8 @@ pub(crate) enum Command {
     Backtest(BacktestArgs),
     /// Try the file's gates against a described world: how often they err, how soon they find, what users bear
     Simulate(SimulateArgs),
+    /// Compare metrics that come as time series, once, and score them from 0 to 100
+    Judge(JudgeArgs),
     /// Find out why something does not work, with a fix to run
     Doctor(DoctorArgs),
     /// Replace the running binary without losing a request
@@ -332,6 +334,12 @@ pub(crate) struct SimulateArgs {
     /// List worlds and their keys
     #[arg(long)]
     pub(crate) worlds: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct JudgeArgs {
+    /// The analysis as JSON: metrics with their series and options; `-` is standard input
+    pub(crate) analysis: String,
 }
 
 #[derive(Debug, Args)]

@@ -91,7 +91,6 @@ const KEYS: &str = "space pause/resume · P promote · A abort · q detach";
 /// Shows the rollout until it ends. Ctrl-C detaches; it never aborts.
 pub(crate) async fn follow(term: &Term, remote: &Remote, quest: &Quest) -> Result<Ending, Failure> {
     if quest.until == Until::Started {
-        remote.wait_until_shown(&quest.service, quest.rollout).await?;
         return Ok(Ending::Reached);
     }
     let screen = Screen::open(term, KEYS);

@@ -18,7 +18,7 @@ use clap::Parser as _;
 use staunch_rollout::Command as Spoken;
 
 use crate::args::{AuditCommand, Cli, Command};
-use crate::commands::{doctor, offline, online, plan, replay, roles, simulate, up};
+use crate::commands::{doctor, judge, offline, online, plan, replay, roles, simulate, up};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::project::Place;
 use crate::remote::Remote;
@@ -70,6 +70,7 @@ fn run(term: &Term, cli: &Cli) -> Outcome {
         Command::Audit { what: AuditCommand::Verify } => offline::audit_verify(term, &place),
         Command::Replay(args) => replay::replay_one(term, &place, args),
         Command::Backtest(args) => replay::backtest(term, &place, args),
+        Command::Judge(args) => judge::run(term, args),
         Command::Up(args) => up::run(term, &place, args),
         Command::Keeper => roles::keeper(&place),
         Command::Edge(args) => roles::edge(args),
@@ -132,6 +133,7 @@ async fn ask(term: &Term, cli: &Cli, place: &Place) -> Outcome {
         | Command::Up(_)
         | Command::Validate
         | Command::Replay(_)
+        | Command::Judge(_)
         | Command::Backtest(_)
         | Command::Schema
         | Command::Completions { .. }

@@ -23,6 +23,11 @@ impl Place {
         Self { file, data }
     }
 
+    /// Where the numbers of rollouts are kept, for looking at them again.
+    pub(crate) fn recordings(&self) -> PathBuf {
+        self.data.join("recordings")
+    }
+
     pub(crate) fn text(&self) -> Result<String, Failure> {
         std::fs::read_to_string(&self.file).map_err(|error| {
             let file = self.file.display();

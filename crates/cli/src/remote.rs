@@ -126,18 +126,6 @@ impl Remote {
         Ok(self.client.rollback(service, &RollbackRequest { to, reason }).await?)
     }
 
-    /// The answer to a deploy comes before the turn that shows it: whoever asks next shall see it.
-    pub(crate) async fn wait_until_shown(&self, service: &str, rollout: u64) -> Result<(), Failure> {
-        let deadline = Instant::now() + PATIENCE;
-        while self.service(service).await?.rollout.is_none_or(|shown| shown.id < rollout) {
-            if Instant::now() >= deadline {
-                return Err(Failure::new(Exit::TimedOut, "control does not show the rollout it began"));
-            }
-            sleep(Duration::from_millis(20)).await;
-        }
-        Ok(())
-    }
-
     pub(crate) async fn report(&self, rollout: u64) -> Result<Report, Failure> {
         Ok(self.client.report(rollout).await?)
     }

@@ -1,46 +1,84 @@
 //! The services as the journal tells them, and the only way to add to both.
+//!
+//! The loop does not wait for a slow disk. What it decides is handed over and counts at once, but is acted on only
+//! when it is known to be recorded; until then the service is held. Going back is the exception: it is acted on
+//! whatever the journal does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::time::{Duration, Instant};
 
 use staunch_model::{Actor, RolloutId, ServiceName, Timestamp};
 use staunch_ports::{Entry, Journal, JournalError, NewEntry, RolloutRow};
 use staunch_rollout::{Event, Phase, Rollout, Service};
 
+use crate::scribe::Scribe;
+
+/// Longer than a disk usually takes and half of a turn: what is recorded by then is acted on in the same turn.
+const PATIENCE: Duration = Duration::from_millis(50);
+/// A disk that is late for less is not worth a word to people.
+const SLOW_AFTER: Duration = Duration::from_secs(1);
+/// Nothing is begun without a number, so a deploy waits for one, and the loop with it: the one wait in which a canary
+/// beside it has only its lease. Refusing sooner would leave a service undeployed for a disk that was slow for a moment.
+const NUMBER_PATIENCE: Duration = Duration::from_secs(10);
+
+const SLOW: &str = "the disk is slow: what was decided last is not recorded yet";
+const BEHIND: &str = "the disk is slow or full, and what was decided before is not recorded yet; try again";
+const ENDED: &str = "the thread that writes it has ended";
+
 /// State and history, kept in step.
 pub(crate) struct Book {
-    journal: Box<dyn Journal>,
+    scribe: Scribe,
     pub(crate) services: BTreeMap<ServiceName, Service>,
-    /// Events that were acted on since they lead back to safety, but could not be recorded yet.
+    /// Entries that count already: handed over and not answered yet, or refused and to be offered again.
     unrecorded: Vec<NewEntry>,
+    /// The answer for the first of them.
+    awaited: Option<Awaited>,
+    /// Services with entries among them that do not lead back.
+    held: BTreeSet<ServiceName>,
+    checkpoints: BTreeMap<String, Receiver<Result<(), JournalError>>>,
     /// Why the journal refuses, while it does.
     pub(crate) trouble: Option<String>,
+}
+
+/// Entries that were handed over.
+struct Awaited {
+    since: Instant,
+    answer: Receiver<Result<Vec<Entry>, JournalError>>,
+}
+
+/// What became of them.
+enum Offered {
+    Written(Vec<Entry>),
+    Refused(JournalError),
+    Late(Awaited),
 }
 
 impl Book {
     /// Checks and folds the whole journal. A damaged one is named and not acted upon.
     pub(crate) fn open(journal: Box<dyn Journal>) -> Result<(Self, Timestamp), JournalError> {
         journal.verify()?;
-        let mut book = Self { journal, services: BTreeMap::new(), unrecorded: vec![], trouble: None };
+        let mut services = BTreeMap::new();
         let mut after = 0;
         let mut last = Timestamp::default();
         loop {
-            let entries = book.journal.read(after, 1_000)?;
+            let entries = journal.read(after, 1_000)?;
             let Some(end) = entries.last() else { break };
             (after, last) = (end.sequence, end.at);
             for entry in &entries {
-                book.replay(entry)?;
+                replay(&mut services, entry)?;
             }
         }
-        Ok((book, last))
-    }
-
-    fn replay(&mut self, entry: &Entry) -> Result<(), JournalError> {
-        let damaged = |what: String| {
-            JournalError::Damaged(staunch_ports::ChainFault { sequence: entry.sequence, what })
+        let book = Self {
+            scribe: Scribe::start(journal)?,
+            services,
+            unrecorded: vec![],
+            awaited: None,
+            held: BTreeSet::new(),
+            checkpoints: BTreeMap::new(),
+            trouble: None,
         };
-        let event: Event =
-            serde_json::from_value(entry.body.clone()).map_err(|error| damaged(error.to_string()))?;
-        self.service(&entry.service).apply(entry.at, &event).map_err(|illegal| damaged(illegal.to_string()))
+        Ok((book, last))
     }
 
     pub(crate) fn service(&mut self, name: &ServiceName) -> &mut Service {
@@ -48,11 +86,29 @@ impl Book {
     }
 
     pub(crate) fn next_rollout(&mut self) -> Result<RolloutId, JournalError> {
-        self.journal.next_rollout()
+        let number = self.scribe.ask(|journal| journal.next_rollout());
+        number
+            .recv_timeout(NUMBER_PATIENCE)
+            .unwrap_or_else(|_late| Err(JournalError::Broken(SLOW.to_owned())))
     }
 
-    /// Records events, then applies them. When the journal cannot take them nothing is applied, with one
-    /// exception: going back. Users must not stay on a bad version since a disk is full.
+    /// Whether what was decided must not be acted on yet.
+    pub(crate) fn is_held(&self, name: &ServiceName) -> bool {
+        self.held.contains(name)
+    }
+
+    /// Whether anything counts that is not known to be recorded.
+    pub(crate) fn is_behind(&self) -> bool {
+        !self.unrecorded.is_empty()
+    }
+
+    /// Whether something that was handed over has not been answered.
+    pub(crate) fn awaits(&self) -> bool {
+        self.awaited.is_some()
+    }
+
+    /// Hands events to the journal and applies them. What the journal refuses is not applied, with one exception:
+    /// going back. Users must not stay on a bad version since a disk is full or slow.
     pub(crate) fn commit(
         &mut self,
         name: &ServiceName,
@@ -65,57 +121,149 @@ impl Book {
             next.apply(at, event).map_err(|illegal| JournalError::Broken(illegal.to_string()))?;
         }
         let rollout = next.rollout.as_ref().map(|rollout| rollout.spec.id);
-        let fresh = events.iter().map(|event| new_entry(name, rollout, at, actor, event));
-        let entries: Vec<_> = self.unrecorded.iter().cloned().chain(fresh).collect();
-        let rows: Vec<_> = next.rollout.as_ref().map(row).into_iter().collect();
-        match self.journal.append(self.journal.head(), entries.clone(), &rows) {
-            Ok(written) => {
-                self.unrecorded.clear();
+        let entries = events.iter().map(|event| new_entry(name, rollout, at, actor, event)).collect();
+        let written =
+            self.hand_over(name, entries, next.rollout.as_ref().map(row), events.iter().all(leads_back))?;
+        self.services.insert(name.clone(), next);
+        Ok(written)
+    }
+
+    /// An error means that the entries do not count. They do when they are late, or lead back.
+    fn hand_over(
+        &mut self,
+        name: &ServiceName,
+        mut entries: Vec<NewEntry>,
+        row: Option<RolloutRow>,
+        leads_back: bool,
+    ) -> Result<Vec<Entry>, JournalError> {
+        if self.is_behind() {
+            if !leads_back {
+                return Err(JournalError::Broken(BEHIND.to_owned()));
+            }
+            self.unrecorded.append(&mut entries);
+            return Ok(vec![]);
+        }
+        match self.offer(entries.clone(), row.into_iter().collect()) {
+            Offered::Written(written) => {
                 self.trouble = None;
-                self.services.insert(name.clone(), next);
-                Ok(written)
+                return Ok(written);
             }
-            Err(error) => {
-                self.trouble = Some(error.to_string());
-                if events.iter().all(leads_back) {
-                    self.unrecorded = entries;
-                    self.services.insert(name.clone(), next);
-                    return Ok(vec![]);
+            Offered::Late(awaited) => {
+                self.await_answer(awaited);
+                if !leads_back {
+                    self.held.insert(name.clone());
                 }
-                Err(error)
             }
+            Offered::Refused(error) => {
+                self.trouble = Some(error.to_string());
+                if !leads_back {
+                    return Err(error);
+                }
+            }
+        }
+        self.unrecorded = entries;
+        Ok(vec![])
+    }
+
+    fn offer(&self, entries: Vec<NewEntry>, rows: Vec<RolloutRow>) -> Offered {
+        let since = Instant::now();
+        let answer = self.scribe.ask(move |journal| journal.append(journal.head(), entries, &rows));
+        match answer.recv_timeout(PATIENCE) {
+            Ok(Ok(written)) => Offered::Written(written),
+            Ok(Err(error)) => Offered::Refused(error),
+            Err(RecvTimeoutError::Timeout) => Offered::Late(Awaited { since, answer }),
+            Err(RecvTimeoutError::Disconnected) => Offered::Refused(JournalError::Broken(ENDED.to_owned())),
         }
     }
 
-    /// Tries again to record what could not be recorded.
+    fn await_answer(&mut self, awaited: Awaited) {
+        if awaited.since.elapsed() >= SLOW_AFTER {
+            self.trouble = Some(SLOW.to_owned());
+        }
+        self.awaited = Some(awaited);
+    }
+
+    /// Takes late answers, and offers again what was refused: the entries that are recorded now.
     pub(crate) fn settle(&mut self) -> Vec<Entry> {
-        if self.unrecorded.is_empty() {
+        self.take_checkpoints();
+        if !self.is_behind() {
             return vec![];
         }
-        let rows: Vec<_> = self.services.values().filter_map(|s| s.rollout.as_ref().map(row)).collect();
-        match self.journal.append(self.journal.head(), self.unrecorded.clone(), &rows) {
-            Ok(written) => {
-                self.unrecorded.clear();
-                self.trouble = None;
+        let offered = match self.awaited.take() {
+            Some(awaited) => awaited.poll(),
+            None => {
+                let rows = self.services.values().filter_map(|s| s.rollout.as_ref().map(row)).collect();
+                self.offer(self.unrecorded.clone(), rows)
+            }
+        };
+        match offered {
+            Offered::Written(written) => {
+                self.unrecorded.drain(..written.len().min(self.unrecorded.len()));
+                if !self.is_behind() {
+                    self.trouble = None;
+                    self.held.clear();
+                }
                 written
             }
-            Err(error) => {
+            Offered::Refused(error) => {
                 self.trouble = Some(error.to_string());
+                vec![]
+            }
+            Offered::Late(awaited) => {
+                self.await_answer(awaited);
                 vec![]
             }
         }
     }
 
-    pub(crate) fn save_checkpoint(&mut self, key: &str, value: &[u8]) {
-        // A lost checkpoint costs evidence, never safety.
-        if let Err(error) = self.journal.save_checkpoint(key, value) {
-            self.trouble = Some(error.to_string());
+    /// One at a time for each key: a disk that is slow gets no queue.
+    pub(crate) fn save_checkpoint(&mut self, key: &str, value: Vec<u8>) {
+        if self.checkpoints.contains_key(key) {
+            return;
         }
+        let name = key.to_owned();
+        let saved = self.scribe.ask(move |journal| journal.save_checkpoint(&name, &value));
+        self.checkpoints.insert(key.to_owned(), saved);
+    }
+
+    /// A lost checkpoint costs evidence, never safety.
+    fn take_checkpoints(&mut self) {
+        let trouble = &mut self.trouble;
+        self.checkpoints.retain(|_, saved| match saved.try_recv() {
+            Ok(Err(error)) => {
+                *trouble = Some(error.to_string());
+                false
+            }
+            Ok(Ok(())) | Err(TryRecvError::Disconnected) => false,
+            Err(TryRecvError::Empty) => true,
+        });
     }
 
     pub(crate) fn checkpoint(&self, key: &str) -> Option<Vec<u8>> {
-        self.journal.checkpoint(key).ok().flatten()
+        let key = key.to_owned();
+        self.scribe.ask(move |journal| journal.checkpoint(&key)).recv().ok()?.ok()?
     }
+}
+
+impl Awaited {
+    fn poll(self) -> Offered {
+        match self.answer.try_recv() {
+            Ok(Ok(written)) => Offered::Written(written),
+            Ok(Err(error)) => Offered::Refused(error),
+            Err(TryRecvError::Empty) => Offered::Late(self),
+            Err(TryRecvError::Disconnected) => Offered::Refused(JournalError::Broken(ENDED.to_owned())),
+        }
+    }
+}
+
+fn replay(services: &mut BTreeMap<ServiceName, Service>, entry: &Entry) -> Result<(), JournalError> {
+    let damaged =
+        |what: String| JournalError::Damaged(staunch_ports::ChainFault { sequence: entry.sequence, what });
+    let event: Event =
+        serde_json::from_value(entry.body.clone()).map_err(|error| damaged(error.to_string()))?;
+    let name = &entry.service;
+    let service = services.entry(name.clone()).or_insert_with(|| Service::new(name.clone()));
+    service.apply(entry.at, &event).map_err(|illegal| damaged(illegal.to_string()))
 }
 
 /// Events of a rollback: they may take effect before they can be recorded.

@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use staunch_analysis::{Asked, Hearing, Judge, Judgement, Record, Said};
-use staunch_model::{
-    EdgeReport, RevisionDigest, RolloutId, RolloutSpec, SplitGeneration, Timestamp, Weight,
-};
+use staunch_model::{EdgeReport, RevisionDigest, RolloutId, RolloutSpec, SplitGeneration, Timestamp, Weight};
 
 /// A block of the recording covers this long and ends with what the judge said.
 const BLOCK: Duration = Duration::from_secs(1);

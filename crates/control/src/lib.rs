@@ -4,6 +4,7 @@
 
 mod book;
 mod capture;
+mod case;
 mod clock;
 mod handle;
 mod live;
@@ -11,12 +12,14 @@ mod obey;
 mod order;
 mod plan;
 mod run;
+mod scribe;
 mod turn;
 mod view;
+mod watch;
 
 pub use clock::SteadyClock;
 pub use handle::{Deployed, Handle, Refused, SpecSource, Views};
 pub use order::Expect;
 pub use plan::{PlanView, PlannedStep};
 pub use run::{Control, Parts, start};
-pub use view::{ArmRates, Point, RolloutView, ServiceView};
+pub use view::{ArmRates, Eta, Point, RolloutView, ServiceView};

@@ -36,8 +36,7 @@ impl Live {
         canary: Option<&RevisionDigest>,
         now: Timestamp,
     ) {
-        let at = Timestamp(now.0 - now.0.rem_euclid(1_000));
-        self.open(at);
+        self.open(now);
         let Some(second) = self.seconds.back_mut() else { return };
         for sample in report.samples.iter().filter(|sample| &sample.service == service) {
             let arm = if canary == Some(&sample.revision) { &mut second.canary } else { &mut second.stable };
@@ -47,7 +46,9 @@ impl Live {
         }
     }
 
-    fn open(&mut self, at: Timestamp) {
+    /// Begins the second of this moment, if it has not begun.
+    pub(crate) fn open(&mut self, now: Timestamp) {
+        let at = Timestamp(now.0 - now.0.rem_euclid(1_000));
         if self.seconds.back().is_none_or(|second| second.at < at) {
             self.seconds.push_back(Second { at, stable: Arm::default(), canary: Arm::default() });
         }

@@ -8,23 +8,46 @@ use staunch_model::{
 use staunch_rollout::{Event, Phase, Rollout, Service};
 
 use crate::handle::{Deployed, Refused};
-use crate::order::{Admission, Instruction, Order};
+use crate::order::{Admission, Answer, Instruction, Order, Reply};
 use crate::run::Loop;
-use crate::turn::Watch;
+use crate::watch::Watch;
 
 impl Loop {
-    pub(crate) fn obey(&mut self, order: Order) {
+    pub(crate) fn obey(&mut self, order: Order) -> Answer {
         match order {
-            Order::Admit(admission, reply) => drop(reply.send(self.admit(*admission))),
-            Order::Command(instruction, reply) => drop(reply.send(self.command(&instruction))),
+            Order::Admit(admission, reply) => {
+                let name = admission.spec.name.clone();
+                let result = self.admit(*admission);
+                self.answer(&name, reply, result)
+            }
+            Order::Command(instruction, reply) => {
+                let result = self.command(&instruction);
+                self.answer(&instruction.service, reply, result)
+            }
             Order::Tell { service, reply } => {
                 let known = self.book.services.get(&service).cloned();
-                drop(reply.send(known.ok_or_else(|| Refused::UnknownService(service.to_string()))));
+                let known = known.ok_or_else(|| Refused::UnknownService(service.to_string()));
+                self.answer(&service, reply, known)
             }
             Order::Rollback { service, to, by, reason, reply } => {
-                drop(reply.send(self.rollback(&service, to.as_deref(), &by, &reason)));
+                let result = self.rollback(&service, to.as_deref(), &by, &reason);
+                self.answer(&service, reply, result)
             }
         }
+    }
+
+    /// The service has its turn before the answer is given.
+    fn answer<T: Send + 'static>(
+        &mut self,
+        name: &ServiceName,
+        reply: Reply<T>,
+        result: Result<T, Refused>,
+    ) -> Answer {
+        if let Some(watch) = self.watches.get_mut(name) {
+            watch.restless = true;
+        }
+        // Nobody waits any longer: the order stands all the same.
+        Answer { service: name.clone(), give: Box::new(move || drop(reply.send(result))) }
     }
 
     fn admit(&mut self, admission: Admission) -> Result<Deployed, Refused> {
@@ -59,9 +82,6 @@ impl Loop {
         }
         let replicas = spec.replicas;
         self.record(&spec.name, &Actor::Person(by.clone()), &[Event::Scaled { replicas, by }])?;
-        if let Some(watch) = self.watches.get_mut(&spec.name) {
-            watch.restless = true;
-        }
         Ok(Deployed::Scaled { revision, replicas })
     }
 
@@ -83,11 +103,11 @@ impl Loop {
             to: rollout.to.label.clone(),
         };
         let actor = Actor::Person(by.clone());
-        let watch = Watch::for_rollout(spec.clone(), &rollout, self.clock.now());
-        let event = Event::Admitted { spec: Box::new(rollout), by, reason };
+        let event = Event::Admitted { spec: Box::new(rollout.clone()), by, reason };
         self.record(&spec.name, &actor, &[event])?;
         let old = self.watches.remove(&spec.name);
-        self.watches.insert(spec.name.clone(), watch.after(old));
+        let watch = Watch::for_rollout(spec.clone(), &rollout, old, self.clock.now());
+        self.watches.insert(spec.name.clone(), watch);
         Ok(started)
     }
 

@@ -16,6 +16,12 @@ pub struct Expect {
 
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, Refused>>;
 
+/// What came of an order, on its way to whoever gave it.
+pub(crate) struct Answer {
+    pub(crate) service: ServiceName,
+    pub(crate) give: Box<dyn FnOnce() + Send>,
+}
+
 pub(crate) enum Order {
     Admit(Box<Admission>, Reply<Deployed>),
     Command(Instruction, Reply<u64>),

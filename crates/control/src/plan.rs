@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use staunch_analysis::canary_requests;
+use staunch_analysis::{Needs, Outlook, canary_requests};
 use staunch_model::{Revision, ServiceSpec, Weight};
 
 use crate::ServiceView;
@@ -22,6 +22,8 @@ pub struct PlanView {
     pub bake_ms: u64,
     /// Until all traffic is on the new revision; `None` when a gate cannot be decided at today's traffic.
     pub total_ms: Option<u64>,
+    /// The same if every step took its longest.
+    pub total_high_ms: Option<u64>,
     /// What a person should know before.
     pub notes: Vec<String>,
 }
@@ -33,8 +35,12 @@ pub struct PlannedStep {
     pub canary_per_second: f64,
     /// The gate that takes longest, and about how many canary requests it needs.
     pub slowest_gate: Option<String>,
-    pub needs: Option<u64>,
+    pub needs: Option<Needs>,
+    /// Half the time it takes less than `expected_ms`; nine times in ten it lies between the other two. Warm-up and
+    /// hold are in it.
     pub expected_ms: Option<u64>,
+    pub low_ms: Option<u64>,
+    pub high_ms: Option<u64>,
     /// The step stops for a person.
     pub pause: bool,
 }
@@ -46,13 +52,18 @@ pub(crate) fn plan(
     view: &ServiceView,
 ) -> PlanView {
     let rate = view.stable_rates.per_second + view.canary_rates.per_second;
-    let stable = view.stable_rates.error_ratio.unwrap_or(0.0);
-    let next = spec.canary.steps.iter().skip(1).map(|step| step.weight).chain([Weight::FULL]);
-    let steps = spec.canary.steps.iter().zip(next);
-    let steps: Vec<_> = steps.map(|(step, next)| planned(spec, step, next, rate, stable)).collect();
+    let stable = error_ratio(view);
+    let path = spec.canary.steps.iter().map(|step| step.weight).chain([Weight::FULL]);
+    let path: Vec<Weight> = path.collect();
+    let steps = spec.canary.steps.iter().enumerate().map(|(at, step)| {
+        let before = at.checked_sub(1).map_or(Weight::ZERO, |before| path[before]);
+        planned(spec, step, Around { before, next: path[at + 1] }, rate, stable)
+    });
+    let steps: Vec<_> = steps.collect();
     let first = from.is_none();
     let steps = if first { vec![] } else { steps };
     let total_ms = steps.iter().map(|step| step.expected_ms).sum();
+    let total_high_ms = steps.iter().map(|step| step.high_ms).sum();
     PlanView {
         service: spec.name.to_string(),
         from: from.map(|from| from.label.clone()),
@@ -65,32 +76,73 @@ pub(crate) fn plan(
         steps,
         bake_ms: millis(spec.canary.bake),
         total_ms,
+        total_high_ms,
     }
+}
+
+/// The weights before and after a step.
+#[derive(Clone, Copy)]
+struct Around {
+    before: Weight,
+    next: Weight,
+}
+
+/// Over all that is remembered of the last minutes: ten seconds of a service that rarely fails say nothing.
+fn error_ratio(view: &ServiceView) -> f64 {
+    let (all, failed) = view
+        .series
+        .iter()
+        .fold((0, 0), |(all, failed), point| (all + point.stable, failed + point.stable_failed));
+    if all == 0 { 0.0 } else { failed as f64 / all as f64 }
 }
 
 fn planned(
     spec: &ServiceSpec,
     step: &staunch_model::Step,
-    next: Weight,
+    around: Around,
     rate: f64,
     stable: f64,
 ) -> PlannedStep {
     let share = step.weight.ratio();
-    let needs = |gate| canary_requests(gate, spec.evidence.false_promotion, stable, share, next.ratio());
+    let false_promotion = spec.evidence.false_promotion;
+    let outlook = Outlook { stable, share, next: around.next.ratio(), false_promotion };
+    let gates: Vec<_> = spec.gates.iter().map(|gate| (gate, canary_requests(gate, outlook))).collect();
     // A gate that never passes is the slowest of all.
-    let slowest = spec.gates.iter().max_by_key(|gate| needs(gate).unwrap_or(u64::MAX));
-    let needed = slowest.map_or(Some(0), needs);
+    let slowest = gates.iter().max_by_key(|(_, needs)| needs.map_or(u64::MAX, |needs| needs.median));
+    let nothing = Needs { low: 0, median: 0, high: Some(0) };
+    let needs = gates.iter().try_fold(nothing, |all, (_, needs)| Some(all.and((*needs)?)));
     let canary_per_second = rate * share;
-    let expected = needed.and_then(|needed| seconds(needed, canary_per_second));
+    let warm = warm_up(spec, around.before, step.weight, canary_per_second);
+    let span = |requests: u64| {
+        let evidence =
+            seconds(requests, canary_per_second)? + if requests > 0 { warm } else { Duration::ZERO };
+        Some(millis(evidence.max(step.hold)))
+    };
     PlannedStep {
         weight: step.weight,
         hold_ms: millis(step.hold),
         canary_per_second,
-        slowest_gate: slowest.map(staunch_model::GateSpec::name),
-        needs: needed,
-        expected_ms: expected.map(|span| millis(span.max(step.hold))),
+        slowest_gate: slowest.map(|(gate, _)| gate.name()),
+        needs,
+        expected_ms: needs.and_then(|needs| span(needs.median)),
+        low_ms: needs.and_then(|needs| span(needs.low)),
+        high_ms: needs.and_then(|needs| span(needs.high?)),
         pause: step.pause,
     }
+}
+
+/// How long the requests that new instances set aside delay the evidence: all of it while every instance is new, their
+/// part of it when others are warm already.
+fn warm_up(spec: &ServiceSpec, before: Weight, now: Weight, canary_per_second: f64) -> Duration {
+    let (had, has) = (before.of_replicas(spec.replicas), now.of_replicas(spec.replicas).max(1));
+    let fresh = has.saturating_sub(had);
+    if fresh == 0 || canary_per_second <= 0.0 {
+        return Duration::ZERO;
+    }
+    let part = f64::from(fresh) / f64::from(has);
+    let each = canary_per_second / f64::from(has);
+    let alone = spec.evidence.warm_up.as_secs_f64().min(spec.evidence.warm_up_requests as f64 / each);
+    Duration::from_secs_f64(alone * part)
 }
 
 fn seconds(requests: u64, per_second: f64) -> Option<Duration> {

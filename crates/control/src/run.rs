@@ -6,14 +6,14 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use staunch_model::{Actor, ServiceName, ServiceSpec};
-use staunch_ports::{Clock, Entry, Journal, Platform};
+use staunch_ports::{Clock, Entry, Journal, Platform, Recorder};
 use staunch_rollout::Event;
 use tokio::sync::{Notify, broadcast, mpsc, watch};
 
 use crate::book::Book;
 use crate::handle::{Handle, Refused, SpecSource, Views};
-use crate::order::Order;
-use crate::turn::Watch;
+use crate::order::{Answer, Order};
+use crate::watch::Watch;
 use crate::{ServiceView, SteadyClock};
 
 /// A turn at least this often while a rollout runs …
@@ -31,6 +31,8 @@ pub struct Parts {
     pub reader: Box<dyn Journal>,
     pub platform: Arc<dyn Platform>,
     pub specs: SpecSource,
+    /// Keeps the numbers of rollouts, for looking at them again.
+    pub recorder: Box<dyn Recorder>,
 }
 
 /// Keeps the loop's thread; dropping the stop sender ends it.
@@ -69,7 +71,7 @@ pub fn start(parts: Parts) -> Result<(Control, Handle), Refused> {
         clock: clock.clone(),
     };
     let stop = Arc::new(Notify::new());
-    let mut looping = Loop::new(book, specs, parts.platform, clock, entries, publish);
+    let mut looping = Loop::new(book, specs, parts.platform, clock, parts.recorder, entries, publish);
     let stopped = stop.clone();
     let thread = std::thread::Builder::new()
         .name("staunch-loop".to_owned())
@@ -83,9 +85,12 @@ pub(crate) struct Loop {
     pub(crate) watches: BTreeMap<ServiceName, Watch>,
     pub(crate) platform: Arc<dyn Platform>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) recorder: Box<dyn Recorder>,
     pub(crate) entries: broadcast::Sender<Arc<Entry>>,
     publish: watch::Sender<Views>,
     shown: BTreeMap<ServiceName, Arc<ServiceView>>,
+    /// Given when the turn that follows has been shown: whoever asks next sees what came of the order.
+    answers: Vec<Answer>,
 }
 
 /// Why the loop turns.
@@ -102,6 +107,7 @@ impl Loop {
         specs: Vec<ServiceSpec>,
         platform: Arc<dyn Platform>,
         clock: Arc<dyn Clock>,
+        recorder: Box<dyn Recorder>,
         entries: broadcast::Sender<Arc<Entry>>,
         publish: watch::Sender<Views>,
     ) -> Self {
@@ -113,7 +119,17 @@ impl Loop {
                 (watch.spec.name.clone(), watch)
             })
             .collect();
-        Self { book, watches, platform, clock, entries, publish, shown: BTreeMap::new() }
+        Self {
+            book,
+            watches,
+            platform,
+            clock,
+            recorder,
+            entries,
+            publish,
+            shown: BTreeMap::new(),
+            answers: vec![],
+        }
     }
 
     fn run(&mut self, mut inbox: mpsc::Receiver<Order>, stop: &Notify) {
@@ -129,7 +145,10 @@ impl Loop {
             let wake = runtime.block_on(next_wake(&mut inbox, &changed, stop, rhythm));
             match wake {
                 Wake::Stop => return,
-                Wake::Order(order) => self.obey(order),
+                Wake::Order(order) => {
+                    let answer = self.obey(order);
+                    self.answers.push(answer);
+                }
                 Wake::Changed => std::thread::sleep(SHORTEST),
                 Wake::Tick => {}
             }
@@ -139,20 +158,34 @@ impl Loop {
                 last_full = now;
             }
             self.pass(full);
+            self.give_answers();
         }
     }
 
+    /// What would be acted on only when it is recorded is not promised before.
+    fn give_answers(&mut self) {
+        let (held, due): (Vec<_>, Vec<_>) =
+            self.answers.drain(..).partition(|answer| self.book.is_held(&answer.service));
+        self.answers = held;
+        due.into_iter().for_each(|answer| (answer.give)());
+    }
+
     fn is_active(&self) -> bool {
-        self.book.services.values().any(|service| service.active().is_some())
+        self.book.awaits()
+            || self.book.services.values().any(|service| service.active().is_some())
             || self.watches.values().any(|watch| watch.restless)
     }
 
     /// One turn of every service that needs one.
     fn pass(&mut self, full: bool) {
         let reports = self.platform.reports();
+        let trouble = self.book.trouble.clone();
         let settled = self.book.settle();
         self.tell(settled);
+        // It is part of every view.
+        let full = full || trouble != self.book.trouble;
         let names: Vec<_> = self.watches.keys().cloned().collect();
+        let mut turned = false;
         for name in names {
             let active = self.book.services.get(&name).is_some_and(|service| service.active().is_some());
             let restless = self.watches.get(&name).is_some_and(|watch| watch.restless);
@@ -160,10 +193,13 @@ impl Loop {
                 self.note_reports(&name, &reports);
                 continue;
             }
+            turned = true;
             let view = self.turn(&name, &reports);
             self.shown.insert(name, Arc::new(view));
         }
-        self.publish.send_replace(Arc::new(self.shown.clone()));
+        if turned {
+            self.publish.send_replace(Arc::new(self.shown.clone()));
+        }
     }
 
     pub(crate) fn record(
@@ -172,6 +208,8 @@ impl Loop {
         actor: &Actor,
         events: &[Event],
     ) -> Result<(), Refused> {
+        let settled = self.book.settle();
+        self.tell(settled);
         let now = self.clock.now();
         let entries = self
             .book

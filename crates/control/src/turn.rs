@@ -1,125 +1,47 @@
 //! One turn of one service: observe, judge, decide, record, plan, execute, show.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use staunch_analysis::{Hearing, Judgement, Outcome};
-use staunch_model::{
-    Actor, EdgeReport, RevisionDigest, RolloutId, RolloutKind, RolloutSpec, ServiceName, ServiceSpec,
-    SplitGeneration, Timestamp,
-};
+use staunch_analysis::Finding;
+use staunch_model::{Actor, EdgeReport, RevisionDigest, RolloutKind, ServiceName, Timestamp, Weight};
 use staunch_ports::PlatformError;
-use staunch_rollout::{Action, Event, Observed, Phase, Rollout, Snapshot, SplitWish};
+use staunch_rollout::{Action, Event, Observed, ObservedSplit, Phase, Rollout, Service, Snapshot};
 
-use crate::book::Book;
 use crate::handle::Refused;
-use crate::live::Live;
 use crate::run::Loop;
+use crate::watch::{Watch, checkpoint_key, past_key};
 use crate::{ServiceView, capture, view};
 
 /// A decision may open the next at once (prepared → step 1): this many in one turn are plenty.
 const DECISIONS: usize = 4;
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
-/// Gate changes recorded per rollout: a gate that flickers must not fill the journal.
-const GATE_CHANGES: usize = 100;
-
-/// What the loop knows of a service beside its history.
-pub(crate) struct Watch {
-    pub(crate) spec: ServiceSpec,
-    pub(crate) live: Live,
-    hearing: Option<(RolloutId, Hearing)>,
-    /// When the present wish was decided.
-    pub(crate) wish_since: Timestamp,
-    /// The generation now wished for, and the last one that every edge was seen to route by.
-    generation: SplitGeneration,
-    shifted: SplitGeneration,
-    exits_seen: BTreeSet<(String, Timestamp)>,
-    outcomes: BTreeMap<String, Outcome>,
-    changes: usize,
-    findings: BTreeSet<String>,
-    checkpointed: Timestamp,
-    rollback_decided: Option<Timestamp>,
-    pub(crate) traffic_back_ms: Option<u64>,
-    /// What the last turn saw in the world and in the numbers.
-    pub(crate) judgement: Option<Judgement>,
-    /// Something is still on its way (an instance to start or stop, a split to settle).
-    pub(crate) restless: bool,
-    started: Timestamp,
-}
-
-impl Watch {
-    fn new(spec: ServiceSpec, hearing: Option<(RolloutId, Hearing)>, now: Timestamp) -> Self {
-        Self {
-            spec,
-            live: Live::default(),
-            hearing,
-            wish_since: now,
-            generation: SplitGeneration::default(),
-            shifted: SplitGeneration::default(),
-            exits_seen: BTreeSet::new(),
-            outcomes: BTreeMap::new(),
-            changes: 0,
-            findings: BTreeSet::new(),
-            checkpointed: now,
-            rollback_decided: None,
-            traffic_back_ms: None,
-            judgement: None,
-            restless: true,
-            started: now,
-        }
-    }
-
-    pub(crate) fn for_rollout(spec: ServiceSpec, rollout: &RolloutSpec, now: Timestamp) -> Self {
-        let hearing = Hearing::new(rollout, spec.edge.sticky.is_some());
-        Self::new(spec, Some((rollout.id, hearing)), now)
-    }
-
-    /// After a restart: the rollout goes on with the evidence that was last saved.
-    pub(crate) fn resume(spec: ServiceSpec, book: &mut Book, now: Timestamp) -> Self {
-        let service = book.service(&spec.name).clone();
-        let hearing = service.active().map(|rollout| {
-            let saved = book.checkpoint(&checkpoint_key(&spec.name));
-            let saved: Option<(RolloutId, Hearing)> =
-                saved.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-            let fresh = || (rollout.spec.id, Hearing::new(&rollout.spec, spec.edge.sticky.is_some()));
-            let (id, mut hearing) = saved.filter(|(id, _)| *id == rollout.spec.id).unwrap_or_else(fresh);
-            // What was saved may be older than the present split.
-            if rollout.wish.canary.is_some() {
-                hearing.enter_split(rollout.wish.generation, rollout.wish.canary_weight());
-            }
-            (id, hearing)
-        });
-        let mut watch = Self::new(spec, hearing, now);
-        watch.generation = service.wish.generation;
-        watch.shifted = service.wish.generation;
-        watch
-    }
-
-    /// What goes on when a rollout begins: the rates, and what the edges already do.
-    pub(crate) fn after(mut self, old: Option<Self>) -> Self {
-        if let Some(old) = old {
-            self.live = old.live;
-            self.generation = old.generation;
-            self.shifted = old.shifted;
-            self.exits_seen = old.exits_seen;
-        }
-        self
-    }
-}
-
-fn checkpoint_key(name: &ServiceName) -> String {
-    format!("judge/{name}")
-}
-
 impl Loop {
     /// Takes the counts in without a turn.
     pub(crate) fn note_reports(&mut self, name: &ServiceName, reports: &[EdgeReport]) {
         let canary = self.canary_of(name);
         let now = self.clock.now();
         let Some(watch) = self.watches.get_mut(name) else { return };
-        for report in reports {
+        for report in reports.iter().filter(|report| !report.samples.is_empty()) {
             watch.live.observe(report, name, canary.as_ref(), now);
         }
+        if let Some(serving) = self.book.services.get(name).and_then(serving) {
+            watch.pulse.observe(reports, name, serving, now);
+        }
+    }
+
+    /// Failures that rise outside of the comparison of two versions are told; they take a new version back when they
+    /// began with it and nobody is left on the old one to compare it with.
+    fn feel_pulse(&mut self, name: &ServiceName) {
+        let now = self.clock.now();
+        let Some(watch) = self.watches.get_mut(name) else { return };
+        let Some(alarm) = watch.pulse.new_alarm(watch.promoted, now) else { return };
+        let active = self.book.services.get(name).and_then(|service| service.active());
+        let alone = active.is_some_and(|rollout| rollout.wish.canary_weight() == Weight::FULL);
+        if let Some(judgement) = watch.judgement.as_mut().filter(|_| alone && alarm.after_switch) {
+            judgement.harm.get_or_insert_with(|| format!("failures have risen: {}", alarm.because));
+            return;
+        }
+        self.note(name, &[Event::FindingRaised { finding: Finding::ErrorSpike { because: alarm.because } }]);
     }
 
     fn canary_of(&self, name: &ServiceName) -> Option<RevisionDigest> {
@@ -132,15 +54,27 @@ impl Loop {
 
     pub(crate) fn turn(&mut self, name: &ServiceName, reports: &[EdgeReport]) -> ServiceView {
         let observed = self.platform.observe(name);
+        self.note_time(name);
         self.note_reports(name, reports);
         self.judge(name, reports, &observed);
+        self.feel_pulse(name);
         self.note_world(name, &observed);
         self.decide(name, &observed);
-        self.act(name, &observed);
+        let acted = self.act(name, &observed);
+        let observed = if acted { self.platform.observe(name) } else { observed };
         self.note_gates(name);
-        self.renew(name);
+        self.renew(name, &observed);
+        self.write_down(name);
         self.checkpoint(name);
-        self.show(name)
+        self.show(name, &observed)
+    }
+
+    /// Seconds without a request are shown too.
+    fn note_time(&mut self, name: &ServiceName) {
+        let now = self.clock.now();
+        if let Some(watch) = self.watches.get_mut(name) {
+            watch.live.open(now);
+        }
     }
 
     fn judge(&mut self, name: &ServiceName, reports: &[EdgeReport], observed: &Observed) {
@@ -150,12 +84,15 @@ impl Loop {
         let now = self.clock.now();
         let Some(watch) = self.watches.get_mut(name) else { return };
         let warming = is_warming(&rollout, observed, now);
-        let Some((_, hearing)) = watch.hearing.as_mut() else { return };
+        let Some(case) = watch.case.as_mut() else { return };
         for report in reports {
-            hearing.observe(report, now, warming);
+            case.observe(report, now, warming);
         }
         // Going back is a person's decision: it is not argued with, and a first revision has nothing to be compared to.
-        watch.judgement = (rollout.spec.kind == RolloutKind::Canary).then(|| hearing.judge());
+        watch.judgement = (rollout.spec.kind == RolloutKind::Canary).then(|| case.hearing.judge());
+        if matches!(rollout.phase, Phase::Progressing { .. }) {
+            watch.foresee(now);
+        }
     }
 
     fn decide(&mut self, name: &ServiceName, observed: &Observed) {
@@ -179,11 +116,21 @@ impl Loop {
         actor: &Actor,
         events: &[Event],
     ) -> Result<(), Refused> {
-        if events.iter().any(|event| matches!(event, Event::RolledBack | Event::Succeeded { .. })) {
+        // While the journal is behind, success is refused and tried again: the evidence is taken when it is not.
+        let back = events.iter().any(|event| matches!(event, Event::RolledBack));
+        let through = events.iter().any(|event| matches!(event, Event::Succeeded { .. }));
+        if back || (through && !self.book.is_behind()) {
             self.capture(name);
         }
         self.record(name, actor, events)?;
+        if back {
+            self.remember(name);
+        }
         let now = self.clock.now();
+        let promoted = events.iter().any(|event| matches!(event, Event::PromotionStarted { .. }));
+        if let Some(watch) = self.watches.get_mut(name).filter(|_| promoted) {
+            watch.promoted = Some(now);
+        }
         let going_back = events.iter().any(|event| matches!(event, Event::RollbackStarted { .. }));
         if let (Some(service), Some(watch)) = (self.book.services.get(name), self.watches.get_mut(name)) {
             watch.follow(&service.wish, going_back, now);
@@ -198,7 +145,7 @@ impl Loop {
             return;
         };
         let Some(watch) = self.watches.get(name) else { return };
-        let hearing = watch.hearing.as_ref().map(|(_, hearing)| hearing);
+        let hearing = watch.case.as_ref().map(|case| &case.hearing);
         let judgement = watch.judgement.clone();
         let bundle = capture::bundle(&rollout, hearing, judgement, &observed, self.platform.as_ref());
         let event = Event::EvidenceCaptured { bundle: Box::new(bundle) };
@@ -206,16 +153,21 @@ impl Loop {
         drop(self.record(name, &Actor::Staunch, &[event]));
     }
 
-    fn act(&mut self, name: &ServiceName, observed: &Observed) {
-        let Some(service) = self.book.services.get(name) else { return };
+    /// True when something was done to the world.
+    fn act(&mut self, name: &ServiceName, observed: &Observed) -> bool {
+        let Some(service) = self.book.services.get(name) else { return false };
         let desired = staunch_rollout::desired(service);
         let since = self.watches.get(name).map_or(Timestamp::default(), |watch| watch.wish_since);
         let plan = staunch_rollout::plan(&desired, observed, since);
         let going_back =
             matches!(service.rollout.as_ref().map(|rollout| &rollout.phase), Some(Phase::RollingBack { .. }));
+        if self.book.is_held(name) && !going_back {
+            return false;
+        }
         let (shifts, others): (Vec<_>, Vec<_>) =
             plan.actions.into_iter().partition(|action| matches!(action, Action::Shift { .. }));
-        let restless = !shifts.is_empty() || !others.is_empty() || plan.waiting_for_capacity.is_some();
+        let acts = !shifts.is_empty() || !others.is_empty();
+        let restless = acts || plan.waiting_for_capacity.is_some();
         for shift in shifts {
             self.execute(name, shift);
         }
@@ -230,6 +182,7 @@ impl Loop {
         if let Some(watch) = self.watches.get_mut(name) {
             watch.restless = restless || settling;
         }
+        acts
     }
 
     fn execute(&mut self, name: &ServiceName, action: Action) {
@@ -251,15 +204,15 @@ impl Loop {
     /// What the world was seen to do, before anything is concluded from it: what ended, what the edges route by.
     fn note_world(&mut self, name: &ServiceName, observed: &Observed) {
         let now = self.clock.now();
-        let Some(rollout) = self.book.services.get(name).and_then(|service| service.rollout.clone()) else {
+        let Some(rollout) = self.book.services.get(name).and_then(|service| service.rollout.as_ref()) else {
             return;
         };
         let Some(watch) = self.watches.get_mut(name) else { return };
-        let mut events = watch.new_exits(observed);
-        if rollout.is_active() {
-            events.extend(watch.new_shift(observed, &rollout.spec.to.digest, now));
-        }
-        self.note(name, &events);
+        let exits = watch.new_exits(observed);
+        let shift = rollout.is_active().then(|| watch.new_shift(observed, &rollout.spec.to.digest, now));
+        self.note(name, &exits);
+        // By itself: it leads back while a rollback is under way, and then the journal need not take it at once.
+        self.note(name, shift.flatten().as_slice());
     }
 
     /// Which gates changed and what was found, for the reader.
@@ -279,14 +232,14 @@ impl Loop {
     }
 
     /// The lease is renewed only by a loop that has just judged, and that can record what it decides.
-    fn renew(&mut self, name: &ServiceName) {
+    fn renew(&mut self, name: &ServiceName, observed: &Observed) {
         let exposed =
             self.book.services.get(name).and_then(|s| s.active()).is_some_and(|r| r.phase.is_exposed());
-        if !exposed || self.book.trouble.is_some() {
+        if !exposed || self.book.awaits() || self.book.trouble.is_some() {
             return;
         }
-        let observed = self.platform.observe(name);
-        if let Some(split) = observed.split.filter(|split| split.wish.canary.is_some() && !split.lapsed) {
+        let leased = |split: &&ObservedSplit| split.wish.canary.is_some() && !split.lapsed;
+        if let Some(split) = observed.split.as_ref().filter(leased) {
             self.platform.renew(name, split.wish.generation);
         }
     }
@@ -299,88 +252,42 @@ impl Loop {
             return;
         }
         watch.checkpointed = now;
-        if let Some(Ok(bytes)) = watch.hearing.as_ref().map(serde_json::to_vec) {
-            self.book.save_checkpoint(&checkpoint_key(name), &bytes);
+        let saved = watch.case.as_ref().map(|case| serde_json::to_vec(&(case.rollout, &case.hearing)));
+        if let Some(Ok(bytes)) = saved {
+            self.book.save_checkpoint(&checkpoint_key(name), bytes);
         }
     }
 
-    fn show(&mut self, name: &ServiceName) -> ServiceView {
-        let observed = self.platform.observe(name);
+    /// What was shown and said in the last second goes to the recording; all of it when the rollout has ended.
+    fn write_down(&mut self, name: &ServiceName) {
+        let ended = self.book.services.get(name).is_some_and(|service| service.active().is_none());
+        let now = self.clock.now();
+        let Some(watch) = self.watches.get_mut(name) else { return };
+        let judgement = watch.judgement.as_ref();
+        let Some(case) = watch.case.as_mut() else { return };
+        let lines = if ended { case.rest(judgement, now) } else { case.block(judgement, now) };
+        if let Some(lines) = lines {
+            self.recorder.append(case.rollout, lines);
+        }
+    }
+
+    /// Evidence against a version that was taken back counts when the same content is tried again.
+    fn remember(&mut self, name: &ServiceName) {
+        let Some(rollout) = self.book.services.get(name).and_then(|service| service.rollout.as_ref()) else {
+            return;
+        };
+        let Some(watch) = self.watches.get_mut(name) else { return };
+        if let Some(case) = watch.case.as_ref().filter(|_| rollout.spec.kind == RolloutKind::Canary) {
+            watch.past.remember(&rollout.spec, &case.hearing);
+            self.book.save_checkpoint(&past_key(name), watch.past.bytes());
+        }
+    }
+
+    fn show(&mut self, name: &ServiceName, observed: &Observed) -> ServiceView {
         let now = self.clock.now();
         let trouble = self.book.trouble.clone();
-        let service = self.book.service(name).clone();
-        view::show(&service, self.watches.get(name), &observed, trouble, now)
-    }
-}
-
-impl Watch {
-    /// A new split: the clocks start anew, and so does the evidence that may open its gates.
-    fn follow(&mut self, wish: &SplitWish, going_back: bool, now: Timestamp) {
-        if going_back {
-            self.rollback_decided = Some(now);
-        }
-        if wish.generation == self.generation {
-            return;
-        }
-        self.generation = wish.generation;
-        self.wish_since = now;
-        self.restless = true;
-        if let Some((_, hearing)) = self.hearing.as_mut().filter(|_| wish.canary.is_some()) {
-            hearing.enter_split(wish.generation, wish.canary_weight());
-            self.judgement = self.judgement.take().map(|_| hearing.judge());
-        }
-    }
-
-    fn new_exits(&mut self, observed: &Observed) -> Vec<Event> {
-        let mut events = vec![];
-        for instance in &observed.instances {
-            for exit in instance.exits.iter().filter(|exit| exit.at >= self.started) {
-                if self.exits_seen.insert((instance.id.to_string(), exit.at)) {
-                    events.push(Event::InstanceExited {
-                        instance: instance.id.to_string(),
-                        exit: exit.clone(),
-                    });
-                }
-            }
-        }
-        while self.exits_seen.len() > 1_000 {
-            self.exits_seen.pop_first();
-        }
-        events
-    }
-
-    fn new_shift(&mut self, observed: &Observed, new: &RevisionDigest, now: Timestamp) -> Option<Event> {
-        let split = observed.split.as_ref().filter(|split| split.seen)?;
-        if split.wish.generation <= self.shifted {
-            return None;
-        }
-        self.shifted = split.wish.generation;
-        if let Some(decided) = self.rollback_decided.take() {
-            self.traffic_back_ms = u64::try_from(now.since(decided).as_millis()).ok();
-        }
-        Some(Event::TrafficShifted { weight: split.wish.share_of(new), generation: split.wish.generation })
-    }
-
-    fn gate_changes(&mut self) -> Vec<Event> {
-        let Some(judgement) = &self.judgement else { return vec![] };
-        let mut events = vec![];
-        for gate in &judgement.gates {
-            let outcome = gate.verdict.outcome;
-            let before = self.outcomes.insert(gate.gate.clone(), outcome);
-            // A failure is the rollback's own event; "not yet" is what everything begins with.
-            if outcome == Outcome::Pass && before != Some(outcome) && self.changes < GATE_CHANGES {
-                self.changes += 1;
-                let because = gate.verdict.because.clone();
-                events.push(Event::GateChanged { gate: gate.gate.clone(), outcome, because });
-            }
-        }
-        for finding in &judgement.findings {
-            let kind = serde_json::to_value(finding).ok().and_then(|v| v["kind"].as_str().map(str::to_owned));
-            if self.findings.insert(kind.unwrap_or_default()) {
-                events.push(Event::FindingRaised { finding: finding.clone() });
-            }
-        }
-        events
+        let service = self.book.service(name);
+        view::show(service, self.watches.get(name), observed, trouble, now)
     }
 }
 
@@ -391,4 +298,11 @@ fn is_warming(rollout: &Rollout, observed: &Observed, now: Timestamp) -> bool {
         let age = now.since(instance.started);
         instance.ready && age < evidence.warm_up && instance.attempts < evidence.warm_up_requests
     })
+}
+
+/// The revision that serves (nearly) everyone, apart from a canary.
+fn serving(service: &Service) -> Option<&RevisionDigest> {
+    let promoted =
+        service.active().filter(|rollout| matches!(rollout.phase, Phase::Promoting | Phase::Baking { .. }));
+    promoted.map(|rollout| &rollout.spec.to.digest).or(service.stable.as_ref().map(|stable| &stable.digest))
 }

@@ -28,6 +28,9 @@ pub struct ServiceView {
     pub series: Vec<Point>,
     /// The present rollout or the last one.
     pub rollout: Option<RolloutView>,
+    /// Failures have risen above what is usual, and are still high.
+    #[serde(default)]
+    pub alarm: Option<String>,
     /// What keeps the loop from recording, such as a full disk.
     pub trouble: Option<String>,
 }
@@ -71,14 +74,26 @@ pub struct RolloutView {
     pub waiting: Option<Waiting>,
     pub allowed: Vec<String>,
     pub judgement: Option<Judgement>,
+    /// When the gates of this step will have passed, if the new revision is as good as the old.
+    #[serde(default)]
+    pub eta: Option<Eta>,
     /// From the decision to go back until no edge sent anything to the new revision.
     pub traffic_back_ms: Option<u64>,
+}
+
+/// Milliseconds from now: half the time less than `median_ms`, nine times in ten between the other two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Eta {
+    pub low_ms: u64,
+    pub median_ms: u64,
+    /// `None`: one time in twenty it takes longer than can be said.
+    pub high_ms: Option<u64>,
 }
 
 use staunch_rollout::{Observed, Rollout, Service, Snapshot, allowed, waiting};
 
 use crate::book::kind_name;
-use crate::turn::Watch;
+use crate::watch::Watch;
 
 pub(crate) fn show(
     service: &Service,
@@ -109,6 +124,7 @@ pub(crate) fn show(
         canary_rates,
         series: watch.map(|watch| watch.live.series()).unwrap_or_default(),
         rollout: service.rollout.as_ref().map(|rollout| show_rollout(rollout, watch, observed, now)),
+        alarm: watch.and_then(|watch| watch.pulse.alarm()).map(|alarm| alarm.because.clone()),
         trouble,
     }
 }
@@ -159,7 +175,17 @@ fn show_rollout(
         by: rollout.by.clone(),
         waiting: waiting(rollout, &snapshot),
         allowed: allowed(rollout).iter().map(|command| command.name().to_owned()).collect(),
+        eta: watch.and_then(|watch| eta(watch, now)),
         judgement,
         traffic_back_ms: watch.and_then(|watch| watch.traffic_back_ms),
     }
+}
+
+fn eta(watch: &Watch, now: Timestamp) -> Option<Eta> {
+    let ((needs, before), judgement) = watch.forecast.zip(watch.judgement.as_ref())?;
+    let since = judgement.requests_now.saturating_sub(before);
+    let per_second = watch.live.rates(now).1.per_second;
+    let ms = |requests: u64| (requests.saturating_sub(since) as f64 / per_second * 1_000.0) as u64;
+    let eta = || Eta { low_ms: ms(needs.low), median_ms: ms(needs.median), high_ms: needs.high.map(ms) };
+    (per_second > 0.0).then(eta)
 }

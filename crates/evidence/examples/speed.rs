@@ -9,8 +9,8 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use staunch_evidence::{
-    Counts, NonInferiority, NonInferiorityBand, OneSample, RankComparison, RateRatio, RateRatioBand,
-    SampleRatio,
+    Counts, LatencyShares, NonInferiority, NonInferiorityBand, OneSample, RankComparison, RateRatio,
+    RateRatioBand, SampleRatio, Traffic, VerdictRange, log_normal_shares,
 };
 
 /// SplitMix64.
@@ -38,7 +38,8 @@ struct Look {
 
 const SHARE: f64 = 0.05;
 const LOOKS: usize = 10_000;
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 15;
+const STRETCH: usize = 100;
 /// A minute of looks.
 const RESTART: usize = 600;
 
@@ -61,25 +62,27 @@ fn look(chance: &mut Chance, requests: u64) -> Look {
     }
 }
 
-/// The quickest of several rounds: what else the machine does only ever adds.
+/// Every round does the same, stretch by stretch: of each stretch the quickest counts, since what else the machine does
+/// only ever adds.
 fn measure<P: Clone>(
     name: &str,
     looks: &[Look],
     fresh: P,
     mut observe: impl FnMut(&mut P, usize, &Look),
 ) -> P {
-    let mut round = || {
-        let mut process = fresh.clone();
-        let begin = Instant::now();
-        for (at, look) in looks.iter().enumerate() {
-            observe(&mut process, at, black_box(look));
+    let mut quickest = vec![f64::INFINITY; looks.len().div_ceil(STRETCH)];
+    let mut process = fresh.clone();
+    for _ in 0..ROUNDS {
+        process = fresh.clone();
+        for (at, stretch) in looks.chunks(STRETCH).enumerate() {
+            let begin = Instant::now();
+            for (inside, look) in stretch.iter().enumerate() {
+                observe(&mut process, at * STRETCH + inside, black_box(look));
+            }
+            quickest[at] = quickest[at].min(begin.elapsed().as_nanos() as f64);
         }
-        (begin.elapsed().as_nanos() as f64 / looks.len() as f64, process)
-    };
-    let (mut nanos, process) = round();
-    for _ in 1..ROUNDS {
-        nanos = nanos.min(round().0);
     }
+    let nanos = quickest.iter().sum::<f64>() / looks.len() as f64;
     // Of 5 000 metrics at ten looks a second, in percent of a core.
     let core = nanos * 1e-9 * 10.0 * 5_000.0 * 100.0;
     println!("{name:<18} {nanos:>6.0} ns a look   {core:>5.1} % of a core");
@@ -91,7 +94,38 @@ fn bytes(name: &str, checkpoint: &impl serde::Serialize) {
     println!("{name:<18} {:>6} bytes of checkpoint", json.len());
 }
 
+/// What a plan costs.
+fn forecasts() {
+    let traffic = |p_canary, share| Traffic { p_stable: 0.001, p_canary, share };
+    let time = |name: &str, forecast: &dyn Fn() -> Option<VerdictRange>| {
+        let begin = Instant::now();
+        let range = black_box(forecast());
+        let mut millis = begin.elapsed().as_secs_f64() * 1e3;
+        for _ in 1..ROUNDS {
+            let begin = Instant::now();
+            black_box(forecast());
+            millis = millis.min(begin.elapsed().as_secs_f64() * 1e3);
+        }
+        println!("{name:<28} {millis:>6.2} ms   {range:.0?}");
+    };
+    let (ratio, margin) = (RateRatio::with_restarts(1.0), NonInferiority::new(0.005));
+    time("ten times the errors", &|| ratio.forecast(traffic(0.01, 0.05), 4.6));
+    time("1.5 times the errors", &|| ratio.forecast(traffic(0.0015, 0.05), 4.6));
+    time("within half a point", &|| margin.forecast(traffic(0.001, 0.5), 3.0));
+    let (canary, stable) = (log_normal_shares(0.3), log_normal_shares(0.0));
+    let (slower, faster) = (
+        LatencyShares { canary: &canary, stable: &stable },
+        LatencyShares { canary: &stable, stable: &canary },
+    );
+    let rank = RankComparison::new(12);
+    time("slower by 0.3 deviations", &|| rank.forecast_harm(slower, 0.05, 4.6));
+    time("not slower, margin 0.3", &|| rank.forecast_pass(faster, 0.05, 3.0));
+    time("2 %, limit 1 %", &|| OneSample::harm(0.01).forecast(0.02, 4.6));
+    time("0.4 %, limit 1 %", &|| OneSample::pass(0.01).forecast(0.004, 3.0));
+}
+
 fn main() {
+    forecasts();
     let mut chance = Chance(1);
     for rps in [1_000, 10_000] {
         println!(

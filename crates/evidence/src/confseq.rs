@@ -59,7 +59,7 @@ impl NormalMixture {
 }
 
 /// `ρ` for which the two-sided normal mixture is nearly the lowest at `v` (Howard et al., section 3.5).
-fn best_rho(v: f64, alpha: f64) -> f64 {
+pub(crate) fn best_rho(v: f64, alpha: f64) -> f64 {
     let twice = 2.0 * ln(1.0 / open_unit(alpha));
     let v = if v.is_finite() { v.max(1e-100) } else { 1.0 };
     v / (twice + ln(1.0 + twice))

@@ -3,6 +3,7 @@ use crate::math::ln;
 /// Attempts of one arm since the last look, and how many of them failed (or were slow, or whatever is counted).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(from = "(u64, u64)", into = "(u64, u64)"))]
 pub struct Counts {
     attempts: u64,
     failures: u64,
@@ -47,5 +48,18 @@ impl Counts {
     pub(crate) fn log_ratio(self, p: f64, q: f64) -> f64 {
         let failed = if self.failures > 0 { self.k() * ln(p / q) } else { 0.0 };
         failed + (self.n() - self.k()) * ln((1.0 - p) / (1.0 - q))
+    }
+}
+
+/// Attempts and failures: a checkpoint keeps many of them.
+impl From<(u64, u64)> for Counts {
+    fn from((attempts, failures): (u64, u64)) -> Self {
+        Self::new(attempts, failures)
+    }
+}
+
+impl From<Counts> for (u64, u64) {
+    fn from(counts: Counts) -> Self {
+        (counts.attempts, counts.failures)
     }
 }

@@ -3,7 +3,6 @@
 use crate::Counts;
 use crate::math::open_unit;
 use crate::mixture::Mixture;
-use crate::scraped_histogram::{Scrape, ScrapedHistogram};
 
 /// Which way the canary is suspected to differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,24 +34,10 @@ pub struct Exceedance {
     tail: Tail,
     edges: Vec<f64>,
     margin: f64,
-    canary: ScrapedHistogram,
-    stable: ScrapedHistogram,
-    /// A scrape in which one arm had no requests is carried over into the next.
+    /// The canary's and stable's requests; a scrape in which one arm had none is carried over into the next.
     open: [Vec<u64>; 2],
     baseline: Vec<f64>,
     mixture: Mixture,
-    seen: ScrapesSeen,
-}
-
-/// What became of the scrapes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct ScrapesSeen {
-    pub scrapes: u64,
-    /// Arms whose counters went back: a process was started anew, and the requests before its end are lost.
-    pub resets: u64,
-    /// Arms whose counters were no histogram; they said nothing.
-    pub malformed: u64,
 }
 
 const QUANTILES: [f64; 3] = [0.5, 0.9, 0.99];
@@ -65,7 +50,7 @@ const KEEP: f64 = 1.0 - 1.0 / 240.0;
 
 impl Exceedance {
     /// `edges` of the buckets in any unit, ascending, without the infinite one; `margin` relative, 0.1 = 10 %. Edges
-    /// that are not positive, finite and ascending are no histogram: every scrape is malformed.
+    /// that are not positive, finite and ascending are no histogram: nothing is ever bet.
     pub fn new(tail: Tail, edges: &[f64], margin: f64) -> Self {
         let ascend = edges.windows(2).all(|pair| pair[0] < pair[1]);
         let usable = ascend && edges.iter().all(|edge| edge.is_finite() && *edge > 0.0);
@@ -79,26 +64,24 @@ impl Exceedance {
         Self {
             tail,
             margin: if margin.is_finite() { margin.max(0.0) } else { 0.0 },
-            canary: ScrapedHistogram::new(),
-            stable: ScrapedHistogram::new(),
             open: [none.clone(), none],
             baseline: vec![0.0; edges.len() + 1],
             edges,
             mixture,
-            seen: ScrapesSeen::default(),
         }
     }
 
-    /// One scrape of both arms: counters of requests not slower than each edge, the last one that of all requests.
+    /// Requests per bucket since the last look, the last bucket beyond all edges ([`ScrapedHistogram`] makes them of
+    /// counters). What is not one number per bucket is left out.
+    ///
+    /// [`ScrapedHistogram`]: crate::ScrapedHistogram
     pub fn observe(&mut self, canary: &[u64], stable: &[u64]) {
-        self.seen.scrapes = self.seen.scrapes.saturating_add(1);
-        let buckets = if self.edges.is_empty() { usize::MAX } else { self.edges.len() + 1 };
-        let increases = [self.canary.scrape(buckets, canary), self.stable.scrape(buckets, stable)];
-        for (open, scrape) in self.open.iter_mut().zip(increases) {
-            add(open, scrape, &mut self.seen);
+        for (open, more) in self.open.iter_mut().zip([canary, stable]) {
+            if more.len() == open.len() {
+                open.iter_mut().zip(more).for_each(|(sum, more)| *sum = sum.saturating_add(*more));
+            }
         }
-        let [canary, stable] = &self.open;
-        if canary.iter().all(|&count| count == 0) || stable.iter().all(|&count| count == 0) {
+        if self.open.iter().any(|arm| arm.iter().all(|&count| count == 0)) {
             return;
         }
         self.bet();
@@ -161,26 +144,6 @@ impl Exceedance {
     pub fn log_e(&self) -> f64 {
         self.mixture.log_e()
     }
-
-    pub fn seen(&self) -> ScrapesSeen {
-        self.seen
-    }
-}
-
-fn add(open: &mut [u64], scrape: Scrape, seen: &mut ScrapesSeen) {
-    let increase = match scrape {
-        Scrape::First => return,
-        Scrape::Malformed => {
-            seen.malformed = seen.malformed.saturating_add(1);
-            return;
-        }
-        Scrape::Reset(since) => {
-            seen.resets = seen.resets.saturating_add(1);
-            since
-        }
-        Scrape::Increase(increase) => increase,
-    };
-    open.iter_mut().zip(increase).for_each(|(sum, more)| *sum = sum.saturating_add(more));
 }
 
 fn exceeding(histogram: &[u64], edge: usize) -> Counts {
@@ -215,40 +178,16 @@ mod tests {
     const EDGES: [f64; 4] = [10.0, 20.0, 40.0, 80.0];
     const BASELINE: [u64; 5] = [50, 42, 4, 3, 1];
 
-    fn cumulative(counts: &[u64]) -> Vec<u64> {
-        let mut sum = 0;
-        counts
-            .iter()
-            .map(|count| {
-                sum += count;
-                sum
-            })
-            .collect()
+    /// A test that knows stable, with no evidence yet.
+    fn warmed(tail: Tail, margin: f64) -> Exceedance {
+        let mut test = Exceedance::new(tail, &EDGES, margin);
+        test.observe(&one(0), &BASELINE.map(|count| 2 * count));
+        test
     }
 
-    /// Scrapes of counters that begin at zero.
-    struct Scraped {
-        test: Exceedance,
-        canary: [u64; 5],
-        stable: [u64; 5],
-    }
-
-    impl Scraped {
-        /// A test that knows stable, with no evidence yet.
-        fn warmed(tail: Tail, margin: f64) -> Self {
-            let mut test = Exceedance::new(tail, &EDGES, margin);
-            test.observe(&[0; 5], &[0; 5]);
-            let mut scraped = Self { test, canary: [0; 5], stable: [0; 5] };
-            scraped.add(&[1, 0, 0, 0, 0], &BASELINE.map(|count| 2 * count));
-            scraped
-        }
-
-        fn add(&mut self, canary: &[u64; 5], stable: &[u64; 5]) -> f64 {
-            self.canary.iter_mut().zip(canary).for_each(|(sum, more)| *sum += more);
-            self.stable.iter_mut().zip(stable).for_each(|(sum, more)| *sum += more);
-            self.test.observe(&cumulative(&self.canary), &cumulative(&self.stable));
-            self.test.log_e()
-        }
+    fn after(mut test: Exceedance, canary: &[u64; 5], stable: &[u64; 5]) -> f64 {
+        test.observe(canary, stable);
+        test.log_e()
     }
 
     /// One request in the bucket `at`.
@@ -261,11 +200,11 @@ mod tests {
         let over = |chances: &[f64; 5], e: &dyn Fn(usize) -> f64| -> f64 {
             chances.iter().enumerate().map(|(bucket, chance)| chance * e(bucket)).sum()
         };
-        let after = |c: usize, a: usize, b: usize| {
+        let e = |c: usize, a: usize, b: usize| {
             let both = std::array::from_fn(|bucket| one(a)[bucket] + one(b)[bucket]);
-            exp(Scraped::warmed(tail, margin).add(&one(c), &both))
+            exp(after(warmed(tail, margin), &one(c), &both))
         };
-        over(canary, &|c| over(stable, &|a| over(stable, &|b| after(c, a, b))))
+        over(canary, &|c| over(stable, &|a| over(stable, &|b| e(c, a, b))))
     }
 
     const EVEN: [f64; 5] = [0.2; 5];
@@ -291,40 +230,31 @@ mod tests {
     }
 
     #[test]
-    fn a_restarted_process_is_said_and_its_requests_still_count() {
-        let (mut straight, mut restarted) =
-            (Scraped::warmed(Tail::Slower, 0.0), Scraped::warmed(Tail::Slower, 0.0));
-        restarted.canary = [0; 5];
-        let (expected, got) = (straight.add(&one(4), &BASELINE), restarted.add(&one(4), &BASELINE));
-        // The canary had one request before; the same counter again would be no increase.
-        assert_eq!((expected, restarted.test.seen().resets), (got, 1));
-        assert_eq!(straight.test.seen(), ScrapesSeen { scrapes: 3, resets: 0, malformed: 0 });
-    }
-
-    #[test]
     fn a_scrape_without_requests_of_one_arm_is_carried_over() {
-        let (mut apart, mut together) =
-            (Scraped::warmed(Tail::Slower, 0.0), Scraped::warmed(Tail::Slower, 0.0));
-        apart.add(&one(4), &[0; 5]);
-        assert_eq!(apart.add(&[0; 5], &BASELINE), together.add(&one(4), &BASELINE));
+        let mut apart = warmed(Tail::Slower, 0.0);
+        apart.observe(&one(4), &[0; 5]);
+        let together = after(warmed(Tail::Slower, 0.0), &one(4), &BASELINE);
+        assert_eq!(after(apart, &[0; 5], &BASELINE), together);
+        assert!(together > 0.0);
     }
 
     #[test]
     fn what_is_no_histogram_says_nothing() {
         for edges in [&[][..], &[2.0, 1.0], &[f64::NAN], &[1.0, f64::INFINITY], &[0.0, 1.0]] {
             let mut test = Exceedance::new(Tail::Slower, edges, f64::NAN);
-            for scrape in [&[][..], &[3], &[1, 2, 3], &[5, 9, 1_000_000_000_000]] {
+            for scrape in [&[][..], &[300], &[100, 200, 300], &[5, 9, 1_000_000_000_000]] {
                 test.observe(scrape, scrape);
             }
-            assert_eq!((test.log_e().abs() < 1e-12, test.seen().malformed), (true, 8), "{edges:?}");
+            assert!(test.log_e().abs() < 1e-12, "{edges:?}");
         }
     }
 
     #[test]
     fn any_counts_give_a_number() {
-        let mut scraped = Scraped::warmed(Tail::Slower, 0.0);
         let huge = 1_000_000_000_000;
-        assert!(scraped.add(&[0, 0, 0, 0, huge], &[huge, 0, 0, 0, 0]).is_finite());
-        assert!(scraped.add(&[huge, 0, 0, 0, 0], &[0, 0, 0, 0, huge]).is_finite());
+        let (fast, slow) = ([huge, 0, 0, 0, 0], [0, 0, 0, 0, u64::MAX]);
+        assert!(after(warmed(Tail::Slower, 0.0), &slow, &fast) > 1e6);
+        assert!(after(warmed(Tail::Slower, 0.0), &fast, &slow).is_finite());
+        assert!(after(warmed(Tail::Faster, 0.0), &fast, &[u64::MAX; 5]).is_finite());
     }
 }

@@ -30,6 +30,8 @@
 //! are joined by [`log_average`], and [`detection_bound_requests`] says what no test can beat.
 
 mod average;
+mod bounded;
+mod chance;
 mod change_point;
 mod confseq;
 mod counts;
@@ -38,6 +40,7 @@ mod ebh;
 mod exceedance;
 mod ladder;
 mod math;
+mod mean_band;
 mod mean_difference;
 mod means;
 mod mixture;
@@ -47,6 +50,7 @@ mod one_sample;
 mod paired;
 mod power;
 mod quantile_band;
+mod quantile_test;
 mod rank;
 mod rate_ratio;
 mod rate_ratio_band;
@@ -62,24 +66,31 @@ mod throughput;
 mod usual_rate;
 
 pub use average::log_average;
+pub use bounded::ValuesSeen;
 pub use change_point::Attribution;
 pub use confseq::{GammaExponential, NormalMixture, Sides};
 pub use counts::Counts;
 pub use dispersion::{Dispersion, DispersionFinding};
 pub use ebh::e_bh;
-pub use exceedance::{Exceedance, ScrapesSeen, Tail};
+pub use exceedance::{Exceedance, Tail};
+pub use mean_band::MeanBand;
 pub use mean_difference::MeanDifference;
-pub use means::{MeanBand, MeanComparison, MeanSide, MeanTest, ValuesSeen};
+pub use means::{MeanComparison, MeanSide, MeanTest};
 pub use non_inferiority::{NonInferiority, reverse_projection};
 pub use non_inferiority_band::NonInferiorityBand;
 pub use one_sample::OneSample;
 pub use paired::{PairedFailures, PairedLatency, PairedPass};
-pub use power::{detection_bound_requests, information_per_request, requests_to_pass};
+pub use power::{
+    LatencyShares, Traffic, VerdictRange, detection_bound_requests, information_per_request,
+    log_normal_shares, requests_to_pass,
+};
 pub use quantile_band::{double_stitching_bound, empirical_process_bound, quantile_band};
+pub use quantile_test::quantile_ab_log_e;
 pub use rank::RankComparison;
 pub use rate_ratio::RateRatio;
 pub use rate_ratio_band::RateRatioBand;
 pub use sample_ratio::SampleRatio;
+pub use scraped_histogram::{Scrape, ScrapedHistogram};
 pub use sequence::{bernoulli_band, bernoulli_confidence_interval, beta_binomial_log_e};
 pub use series_sign::{SeriesSign, WorseWhen, decorrelation_scrapes};
 pub use spike::{ShiryaevRoberts, SpikeDetector, SpikeSettings};

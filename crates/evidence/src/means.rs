@@ -1,53 +1,8 @@
-//! Means of values with a bound: the tests bet on them, the band is an empirical-Bernstein confidence sequence.
+//! Means of values with a bound, against a limit and against stable's.
 
-use crate::math::{ln, open_unit};
+use crate::bounded::{Bounded, ValuesSeen};
+use crate::math::ln;
 use crate::mixture::Mixture;
-
-/// Values between 0 and a bound, as parts of the bound; and how many were not.
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-struct Bounded {
-    bound: f64,
-    seen: u64,
-    clipped: u64,
-    missing: u64,
-}
-
-/// What became of the values that were given to a test of means.
-///
-/// Clipped ones lay outside of 0 to the bound and count as its ends: the verdict is then about the mean of the clipped
-/// values. Missing ones were not finite: they are left out, which is fair only while they go missing on both arms
-/// alike.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct ValuesSeen {
-    pub usable: u64,
-    pub clipped: u64,
-    pub missing: u64,
-}
-
-impl Bounded {
-    /// A bound that is not a positive number makes every value missing.
-    fn new(bound: f64) -> Self {
-        let bound = if bound.is_finite() && bound > 0.0 { bound } else { f64::NAN };
-        Self { bound, seen: 0, clipped: 0, missing: 0 }
-    }
-
-    fn part(&mut self, value: f64) -> Option<f64> {
-        let part = value / self.bound;
-        if !value.is_finite() || part.is_nan() {
-            self.missing = self.missing.saturating_add(1);
-            return None;
-        }
-        self.seen = self.seen.saturating_add(1);
-        self.clipped = self.clipped.saturating_add(u64::from(!(0.0..=1.0).contains(&part)));
-        Some(part.clamp(0.0, 1.0))
-    }
-
-    fn summary(&self) -> ValuesSeen {
-        ValuesSeen { usable: self.seen, clipped: self.clipped, missing: self.missing }
-    }
-}
 
 /// Bets as parts of the largest one that cannot ruin: from differences of a percent to gross ones.
 const PARTS: [f64; 7] = [0.01, 0.03, 0.1, 0.25, 0.5, 0.75, 0.95];
@@ -174,9 +129,9 @@ impl MeanComparison {
         let worst = [gain_c(0.0), gain_c(1.0), gain_b(0.0), gain_b(1.0)].into_iter().fold(0.0, f64::min);
         self.mixture.step(|index| {
             let bet = PARTS[index] / -worst;
-            let log = |gain: f64| ln(1.0 + bet * gain);
-            canary.iter().map(|&x| log(gain_c(x))).sum::<f64>()
-                + stable.iter().map(|&y| log(gain_b(y))).sum::<f64>()
+            let canary = canary.iter().map(|&x| gain_c(x));
+            let stable = stable.iter().map(|&y| gain_b(y));
+            log_product(canary.chain(stable).map(|gain| 1.0 + bet * gain))
         });
     }
 
@@ -194,69 +149,18 @@ impl MeanComparison {
     }
 }
 
-/// Confidence sequence for a mean: the predictable plug-in empirical-Bernstein one (Waudby-Smith and Ramdas, 2023,
-/// theorem 2), one half of `alpha` on each side.
-///
-/// Assumes that all values have the same mean given the past. Of a mean that drifts it shows a weighted average.
-#[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct MeanBand {
-    values: Bounded,
-    /// `ln(2/α)`.
-    log_level: f64,
-    sum: f64,
-    /// Sum of squared differences from the (regularised) mean at the time: steers the bets.
-    spread: f64,
-    bets: f64,
-    weighted: f64,
-    /// What variance costs the lower and the upper end.
-    cost: [f64; 2],
-}
-
-/// Largest bet, so that `−ln(1 − λ) − λ` stays small.
-const LARGEST_BET: f64 = 0.5;
-
-impl MeanBand {
-    /// `bound` in the metric's unit; the band holds at all times at once with probability at least `1 − alpha`.
-    pub fn new(bound: f64, alpha: f64) -> Self {
-        let log_level = ln(2.0 / open_unit(alpha));
-        let values = Bounded::new(bound);
-        Self { values, log_level, sum: 0.0, spread: 0.0, bets: 0.0, weighted: 0.0, cost: [0.0; 2] }
-    }
-
-    /// One value, in the metric's unit.
-    pub fn observe(&mut self, value: f64) {
-        let before = self.values.seen as f64;
-        let Some(part) = self.values.part(value) else { return };
-        let now = before + 1.0;
-        let variance = (0.25 + self.spread) / now;
-        let bet = (2.0 * self.log_level / (now * ln(1.0 + now) * variance)).sqrt().min(LARGEST_BET);
-        // The mean of no values is 0 for the lower end and, seen from the other end, 1 for the upper one.
-        let means = if before > 0.0 { [self.sum / before; 2] } else { [0.0, 1.0] };
-        for (cost, mean) in self.cost.iter_mut().zip(means) {
-            *cost += (part - mean) * (part - mean) * (-ln(1.0 - bet) - bet);
+/// Log of a product of positive numbers: a logarithm only as often as the product would leave the range of a double.
+fn log_product(factors: impl Iterator<Item = f64>) -> f64 {
+    const RANGE: std::ops::Range<f64> = 1e-100..1e100;
+    let (mut log, mut product) = (0.0, 1.0);
+    for factor in factors {
+        product *= factor;
+        if !RANGE.contains(&product) {
+            log += ln(product);
+            product = 1.0;
         }
-        self.bets += bet;
-        self.weighted += bet * part;
-        self.sum += part;
-        let regular = (0.5 + self.sum) / (now + 1.0);
-        self.spread += (part - regular) * (part - regular);
     }
-
-    /// Low and high end in the metric's unit; `None` without a usable value.
-    pub fn interval(&self) -> Option<(f64, f64)> {
-        if self.bets <= 0.0 {
-            return None;
-        }
-        let middle = self.weighted / self.bets;
-        let [below, above] = self.cost.map(|cost| (self.log_level + cost) / self.bets);
-        let end = |part: f64| part.clamp(0.0, 1.0) * self.values.bound;
-        Some((end(middle - below), end(middle + above)))
-    }
-
-    pub fn seen(&self) -> ValuesSeen {
-        self.values.summary()
-    }
+    log + ln(product)
 }
 
 #[cfg(test)]
@@ -343,6 +247,15 @@ mod tests {
     }
 
     #[test]
+    fn long_products_neither_overflow_nor_vanish() {
+        let factors = |factor: f64| std::iter::repeat_n(factor, 10_000);
+        for factor in [0.05, 0.999, 1.0, 1.7, 1e9] {
+            let log = log_product(factors(factor));
+            assert!((log - 10_000.0 * ln(factor)).abs() < 1e-6, "{log} for {factor}");
+        }
+    }
+
+    #[test]
     fn clipping_and_missing_data_are_said() {
         let mut test = MeanTest::new(MeanSide::Above, 1.0, 10.0);
         for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -5.0, 10.0, 1e300] {
@@ -358,31 +271,14 @@ mod tests {
             for limit in [0.0, f64::NAN, f64::INFINITY, -3.0, 10.0] {
                 let mut test = MeanTest::new(MeanSide::Below, limit, bound);
                 let mut comparison = MeanComparison::new(MeanSide::Above, limit, bound);
-                let mut band = MeanBand::new(bound, limit);
                 for value in [0.0, 1.0, 1e300] {
                     test.observe(value);
                     comparison.observe(&[value], &[value, 0.0]);
                     comparison.observe(&[], &[value]);
-                    band.observe(value);
                 }
                 assert_eq!(test.log_e(), 0.0, "{limit} of {bound}");
                 assert!(comparison.log_e().is_finite());
-                assert!(band.interval().is_none_or(|(low, high)| low <= high && low >= 0.0));
             }
         }
-    }
-
-    #[test]
-    fn the_band_is_in_the_unit_of_the_metric() {
-        let (mut unit, mut large) = (MeanBand::new(1.0, 0.05), MeanBand::new(500.0, 0.05));
-        for at in 0..200 {
-            let part = f64::from(at % 4) / 4.0;
-            unit.observe(part);
-            large.observe(500.0 * part);
-        }
-        let (low, high) = unit.interval().unwrap();
-        assert!(low < 0.375 && 0.375 < high && high - low < 0.25, "{low} {high}");
-        let (scaled_low, scaled_high) = large.interval().unwrap();
-        assert!((scaled_low - 500.0 * low).abs() < 1e-9 && (scaled_high - 500.0 * high).abs() < 1e-9);
     }
 }

@@ -42,6 +42,10 @@ impl NonInferiority {
         self.margin
     }
 
+    pub(crate) fn canary_attempts(&self) -> f64 {
+        self.canary.n()
+    }
+
     /// Expected gain of the logarithm per attempt on the canary while the rates are as estimated and the canary has
     /// `share` of the attempts; 0 when the estimate lies outside the margin.
     pub fn growth(&self, share: f64) -> f64 {
@@ -89,18 +93,18 @@ pub fn reverse_projection(n_c: f64, n_b: f64, theta_c: f64, theta_b: f64, margin
         let canary = slope(n_c, theta_c, p_b + margin);
         let stable = slope(n_b, theta_b, p_b);
         let (at, rise) = (canary.0 + stable.0, canary.1 + stable.1);
+        let step = at / rise;
+        // First of all: at the last bits the step may lead back over an end, and must not be answered by halving.
+        if step.abs() <= 1e-12 * p_b {
+            break;
+        }
         if at < 0.0 {
             low = p_b
         } else {
             high = p_b
         }
-        let newton = p_b - at / rise;
-        let next = if newton > low && newton < high { newton } else { low + (high - low) / 2.0 };
-        let moved = (next - p_b).abs();
-        p_b = next;
-        if moved <= 1e-12 * p_b {
-            break;
-        }
+        let newton = p_b - step;
+        p_b = if newton > low && newton < high { newton } else { low + (high - low) / 2.0 };
     }
     (open_unit(p_b + margin), open_unit(p_b))
 }

@@ -57,18 +57,18 @@ fn smallest_error(a: f64, c: f64) -> f64 {
         4.0 * exp(-gamma_squared * c) * (1.0 + 1.0 / ((gamma_squared - 1.0) * ln(eta)))
     };
     let largest = bisect(1.0, 2.0 * a * a, |eta| (eta / 2.0).sqrt() + (2.0 * (eta - 1.0) / c).sqrt() < a);
-    golden_minimum(1.0, largest, error)
+    error(golden_minimum(1.0, largest, error))
 }
 
-/// Least value of a function with one valley (golden-section search).
-fn golden_minimum(mut low: f64, mut high: f64, f: impl Fn(f64) -> f64) -> f64 {
+/// Where a function with one valley is least (golden-section search).
+pub(crate) fn golden_minimum(mut low: f64, mut high: f64, f: impl Fn(f64) -> f64) -> f64 {
     let part = (5.0_f64.sqrt() - 1.0) / 2.0;
     // The valley is flat: half of a double's digits in place give all of them in value, and 0.618^50 is below that.
     for _ in 0..50 {
         let (left, right) = (high - part * (high - low), low + part * (high - low));
         if f(left) <= f(right) { high = right } else { low = left }
     }
-    f((low + high) / 2.0)
+    (low + high) / 2.0
 }
 
 /// First and last bin of a histogram in which the true `p`-quantile may lie, by double stitching with half of `alpha`

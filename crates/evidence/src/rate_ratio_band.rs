@@ -12,8 +12,8 @@ pub struct RateRatioBand {
 }
 
 /// The tolerances as multiples of the one that decides.
-const RUNGS: [f64; 8] = [0.25, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 12.0];
-const DECIDING: usize = 3;
+const RUNGS: [f64; 6] = [0.5, 1.0, 1.5, 2.5, 5.0, 12.0];
+const DECIDING: usize = 1;
 
 impl RateRatioBand {
     /// As [`RateRatio::with_restarts`].

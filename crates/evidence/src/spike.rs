@@ -2,7 +2,7 @@
 
 use crate::Counts;
 use crate::change_point::{Attribution, ChangePoint};
-use crate::math::{ln, log_sum_exp, open_unit};
+use crate::math::{exp, ln, open_unit};
 use crate::usual_rate::UsualRate;
 
 /// Alternatives as multiples of the tolerated rate …
@@ -11,8 +11,10 @@ const RATIOS: [f64; 4] = [2.0, 4.0, 10.0, 40.0];
 const GROSS: [f64; 2] = [0.3, 0.9];
 const BETS: usize = RATIOS.len() + GROSS.len();
 
-/// Logarithm of nothing, or nearly: finite, so that it can be written down and added up.
-const NOTHING: f64 = -700.0;
+/// The alarm has long been raised at this value; the bound keeps it a number and lets it fall again within sight.
+const LARGEST: f64 = 1e300;
+/// Log likelihood ratio of an alternative that cannot be: finite, so that it can be added up.
+const IMPOSSIBLE: f64 = -700.0;
 
 /// Shiryaev-Roberts e-detector (Shin, Ramdas and Rinaldo, 2023): `M ← (M + 1) · LR` per look and alternative, the mean
 /// over the alternatives.
@@ -22,12 +24,12 @@ const NOTHING: f64 = -700.0;
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ShiryaevRoberts {
-    log_m: [f64; BETS],
+    m: [f64; BETS],
 }
 
 impl Default for ShiryaevRoberts {
     fn default() -> Self {
-        Self { log_m: [NOTHING; BETS] }
+        Self { m: [0.0; BETS] }
     }
 }
 
@@ -39,15 +41,15 @@ impl ShiryaevRoberts {
         }
     }
 
-    /// Log of the mean of `M`; −700 stands for zero.
+    /// Log of the mean of `M` over the alternatives; that of the smallest positive number stands for zero.
     pub fn log_m(&self) -> f64 {
-        log_sum_exp(self.log_m.iter().copied()) - ln(BETS as f64)
+        let mean = self.m.iter().map(|m| m / BETS as f64).sum::<f64>();
+        ln(mean.max(f64::MIN_POSITIVE))
     }
 
     fn gain(&mut self, log_ratios: [f64; BETS]) {
-        for (log_m, log_ratio) in self.log_m.iter_mut().zip(log_ratios) {
-            // At 700 the alarm has long been raised; the bound lets it fall again within sight.
-            *log_m = (log_sum_exp([*log_m, 0.0].into_iter()) + log_ratio).clamp(NOTHING, -NOTHING);
+        for (m, log_ratio) in self.m.iter_mut().zip(log_ratios) {
+            *m = ((*m + 1.0) * exp(log_ratio)).min(LARGEST);
         }
     }
 }
@@ -57,7 +59,7 @@ impl ShiryaevRoberts {
 fn log_ratios(counts: Counts, null_rate: f64) -> [f64; BETS] {
     let null_rate = open_unit(null_rate);
     let alternatives = RATIOS.map(|ratio| ratio * null_rate).into_iter().chain(GROSS);
-    let mut ratios = [NOTHING; BETS];
+    let mut ratios = [IMPOSSIBLE; BETS];
     for (ratio, rate) in ratios.iter_mut().zip(alternatives) {
         if rate > null_rate && rate < 1.0 {
             *ratio = counts.log_ratio(rate, null_rate);
@@ -166,7 +168,6 @@ impl SpikeDetector {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::math::exp;
 
     fn binomial(n: u64, k: u64, p: f64) -> f64 {
         let choose: f64 = (0..k).map(|i| (n - i) as f64 / (i + 1) as f64).product();

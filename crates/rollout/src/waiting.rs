@@ -143,7 +143,9 @@ fn step_reason(rollout: &Rollout, step: usize, snapshot: &Snapshot<'_>) -> (Wait
 fn evidence_reason(judgement: &Judgement) -> (WaitingOn, String) {
     use staunch_analysis::Finding;
     match judgement.findings.first() {
-        Some(found @ Finding::StableIsBadToo { .. }) => return (WaitingOn::Health, found.sentence()),
+        Some(found @ (Finding::StableIsBadToo { .. } | Finding::ErrorSpike { .. })) => {
+            return (WaitingOn::Health, found.sentence());
+        }
         Some(found @ Finding::SampleRatioMismatch { .. }) => return (WaitingOn::Source, found.sentence()),
         None => {}
     }

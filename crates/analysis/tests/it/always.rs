@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use staunch_analysis::{Hearing, Judgement};
+use staunch_analysis::{GateReading, Hearing, Judgement, Outcome};
 use staunch_model::{
     EdgeReport, GateLimit, GateSpec, Histogram, Metric, NoData, Outcomes, Sample, SplitGeneration, Timestamp,
     Weight,
@@ -121,6 +121,16 @@ fn any_gate() -> impl Strategy<Value = GateSpec> {
     ]
 }
 
+/// Chart, text and verdict cannot disagree: the bound reaches what is allowed exactly when the test decides.
+fn assert_bounds_decide(gate: &GateReading) {
+    let Some(bounds) = gate.bounds else { return };
+    let harmful = bounds.least.is_some_and(|least| least >= bounds.least_allowed);
+    let harmless = bounds.most.is_some_and(|most| most <= bounds.most_allowed);
+    assert_eq!(harmful, gate.log_e_harm >= gate.harm_limit, "{gate:?}");
+    assert_eq!(harmless, gate.log_e_pass >= gate.pass_limit, "{gate:?}");
+    assert!(gate.verdict.outcome != Outcome::Pass || harmless || gate.no_data == NoData::Continue);
+}
+
 fn assert_sane(judgement: &Judgement) {
     assert!((0.0..=100.0).contains(&judgement.confidence), "{judgement:?}");
     for gate in &judgement.gates {
@@ -129,6 +139,7 @@ fn assert_sane(judgement: &Judgement) {
         for band in gate.canary.iter().chain(&gate.stable) {
             assert!(band.low <= band.estimate && band.estimate <= band.high, "{band:?}");
         }
+        assert_bounds_decide(gate);
         assert!(!gate.verdict.because.is_empty() && !gate.verdict.because.contains("NaN"), "{gate:?}");
     }
     assert!(judgement.failed().is_none_or(|(_, because)| !because.is_empty()));
@@ -154,7 +165,12 @@ proptest! {
             }
             at = Timestamp(at.0 + passes);
             judge.observe(report, at, *warming);
-            assert_sane(&judge.judge());
+            let judgement = judge.judge();
+            assert_sane(&judgement);
+            let standing = judge.judge_itself().standing();
+            prop_assert_eq!(standing.failed, judgement.failed().is_some());
+            prop_assert_eq!(standing.passed, judgement.passed(judgement.under));
+            prop_assert_eq!(standing.found, !judgement.findings.is_empty());
         }
         let text = serde_json::to_string(&judge).unwrap();
         prop_assert!(serde_json::from_str::<Hearing>(&text).is_ok());

@@ -16,6 +16,10 @@ pub struct Judgement {
     /// Natural logarithm of all evidence of harm together, and where it decides.
     pub log_e_harm: f64,
     pub harm_limit: f64,
+    /// The parts of that average, each with its weight.
+    pub sources: Vec<Source>,
+    /// An earlier rollout of the same content left evidence of harm behind, which counts here.
+    pub carried: bool,
     /// 100 = promotion boundary, 0 = rollback boundary, 50 = no evidence.
     pub confidence: f64,
     /// Canary requests under the present split, and since the rollout began.
@@ -36,6 +40,10 @@ pub struct Gate {
     pub no_data: String,
     pub canary: Option<Band>,
     pub stable: Option<Band>,
+    /// What the deciding tests have shown: their ends meet what is allowed when the verdict falls.
+    pub bounds: Option<Bounds>,
+    /// `info`, `warning` or `critical`, from size and certainty together.
+    pub severity: Option<String>,
     /// In words: `1 %`, `stable + 10 %`.
     pub limit: String,
     /// Natural logarithms: harm is decided at `harm_limit`, pass at `pass_limit`.
@@ -45,6 +53,26 @@ pub struct Gate {
     pub pass_limit: f64,
     /// About how many more canary requests until a pass, if things stay as they are.
     pub needs_requests: Option<u64>,
+}
+
+/// One kind of evidence of harm.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Source {
+    /// `errors vs stable`, `latency vs stable + 10 %`, `limit 1 %`, `gross failure`.
+    pub source: String,
+    /// 0 to 1.
+    pub weight_ratio: f64,
+    pub log_e: f64,
+}
+
+/// For a limit on a share both ends are that share; for errors against stable `least` is the ratio of the rates and
+/// `most` their difference as a share.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Bounds {
+    pub least: Option<f64>,
+    pub most: Option<f64>,
+    pub least_allowed: f64,
+    pub most_allowed: f64,
 }
 
 /// An estimate with its confidence sequence, in the gate's unit (a share, or microseconds).
@@ -60,7 +88,7 @@ pub struct Band {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    /// `stable-is-bad-too` or `sample-ratio-mismatch`.
+    /// `stable-is-bad-too`, `sample-ratio-mismatch` or `error-spike`.
     pub kind: String,
     pub sentence: String,
 }
@@ -79,6 +107,8 @@ impl From<&analysis::Judgement> for Judgement {
             findings: judgement.findings.iter().map(Finding::from).collect(),
             log_e_harm: judgement.log_e_harm,
             harm_limit: judgement.harm_limit,
+            sources: judgement.sources.iter().map(Source::from).collect(),
+            carried: judgement.carried,
             confidence: finite(judgement.confidence),
             requests_now: judgement.requests_now,
             requests_total: judgement.requests_total,
@@ -98,6 +128,8 @@ impl From<&analysis::GateReading> for Gate {
             no_data: wire_name(gate.no_data),
             canary: gate.canary.map(Band::from),
             stable: gate.stable.map(Band::from),
+            bounds: gate.bounds.map(Bounds::from),
+            severity: gate.severity.map(wire_name),
             limit: gate.limit.clone(),
             log_e_harm: finite(gate.log_e_harm),
             log_e_pass: finite(gate.log_e_pass),
@@ -105,6 +137,19 @@ impl From<&analysis::GateReading> for Gate {
             pass_limit: finite(gate.pass_limit),
             needs_requests: gate.needs,
         }
+    }
+}
+
+impl From<&analysis::SourceReading> for Source {
+    fn from(reading: &analysis::SourceReading) -> Self {
+        Self { source: reading.source.clone(), weight_ratio: reading.weight, log_e: finite(reading.log_e) }
+    }
+}
+
+impl From<analysis::Bounds> for Bounds {
+    fn from(bounds: analysis::Bounds) -> Self {
+        let analysis::Bounds { least, most, least_allowed, most_allowed } = bounds;
+        Self { least: least.map(finite), most: most.map(finite), least_allowed, most_allowed }
     }
 }
 
@@ -119,6 +164,7 @@ impl From<&analysis::Finding> for Finding {
     fn from(finding: &analysis::Finding) -> Self {
         let kind = match finding {
             analysis::Finding::StableIsBadToo { .. } => "stable-is-bad-too",
+            analysis::Finding::ErrorSpike { .. } => "error-spike",
             analysis::Finding::SampleRatioMismatch { .. } => "sample-ratio-mismatch",
         };
         Self { kind: kind.to_owned(), sentence: finding.sentence() }

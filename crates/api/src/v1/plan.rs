@@ -17,6 +17,8 @@ pub struct Plan {
     pub bake_ms: u64,
     /// Until all traffic is on the new revision; absent when a gate cannot be decided at today's traffic.
     pub total_ms: Option<u64>,
+    /// The same if every step took its longest.
+    pub total_high_ms: Option<u64>,
     pub notes: Vec<String>,
 }
 
@@ -26,8 +28,14 @@ pub struct PlanStep {
     pub hold_ms: u64,
     pub canary_requests_per_second: f64,
     pub slowest_gate: Option<String>,
+    /// Half the time fewer; nine times in ten between the other two.
     pub needs_requests: Option<u64>,
+    pub needs_low_requests: Option<u64>,
+    pub needs_high_requests: Option<u64>,
+    /// The same as time, warm-up and hold included.
     pub expected_ms: Option<u64>,
+    pub low_ms: Option<u64>,
+    pub high_ms: Option<u64>,
     pub pause: bool,
 }
 
@@ -45,6 +53,7 @@ impl From<&PlanView> for Plan {
             steps: view.steps.iter().map(PlanStep::from).collect(),
             bake_ms: view.bake_ms,
             total_ms: view.total_ms,
+            total_high_ms: view.total_high_ms,
             notes: view.notes,
         }
     }
@@ -57,8 +66,12 @@ impl From<&PlannedStep> for PlanStep {
             hold_ms: step.hold_ms,
             canary_requests_per_second: step.canary_per_second,
             slowest_gate: step.slowest_gate.clone(),
-            needs_requests: step.needs,
+            needs_requests: step.needs.map(|needs| needs.median),
+            needs_low_requests: step.needs.map(|needs| needs.low),
+            needs_high_requests: step.needs.and_then(|needs| needs.high),
             expected_ms: step.expected_ms,
+            low_ms: step.low_ms,
+            high_ms: step.high_ms,
             pause: step.pause,
         }
     }

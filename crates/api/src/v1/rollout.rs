@@ -68,6 +68,8 @@ pub struct Rollout {
     /// Commands that are possible now, as the last part of their address.
     pub allowed_actions: Vec<String>,
     pub judgement: Option<Judgement>,
+    /// When the gates of this step will have passed, if the new revision is as good as the old.
+    pub eta: Option<Eta>,
     /// From the decision to go back until no edge sent anything to the new revision.
     pub traffic_back_ms: Option<u64>,
 }
@@ -140,6 +142,7 @@ impl From<&RolloutView> for Rollout {
             waiting: view.waiting.as_ref().map(Waiting::from),
             allowed_actions: view.allowed.iter().map(|name| command_key(name)).collect(),
             judgement: view.judgement.as_ref().map(Judgement::from),
+            eta: view.eta.map(Eta::from),
             traffic_back_ms: view.traffic_back_ms,
         }
     }
@@ -230,4 +233,20 @@ impl From<staunch_control::Deployed> for Deployed {
 pub struct Commanded {
     pub rollout: u64,
     pub command: String,
+}
+
+/// Milliseconds from now: half the time less than `median_ms`, nine times in ten between the other two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Eta {
+    pub low_ms: u64,
+    pub median_ms: u64,
+    /// Absent: one time in twenty it takes longer than can be said.
+    pub high_ms: Option<u64>,
+}
+
+impl From<staunch_control::Eta> for Eta {
+    fn from(eta: staunch_control::Eta) -> Self {
+        let staunch_control::Eta { low_ms, median_ms, high_ms } = eta;
+        Self { low_ms, median_ms, high_ms }
+    }
 }

@@ -37,6 +37,8 @@ pub struct Service {
     pub series: Vec<Point>,
     /// The present rollout or the last one.
     pub rollout: Option<Rollout>,
+    /// Failures have risen above what is usual, and are still high.
+    pub alarm: Option<String>,
     /// What keeps the loop from recording, such as a full disk.
     pub trouble: Option<String>,
 }
@@ -129,6 +131,7 @@ impl From<&ServiceView> for Service {
             canary_traffic: view.canary_rates.into(),
             series: view.series.iter().map(Point::from).collect(),
             rollout: view.rollout.as_ref().map(Rollout::from),
+            alarm: view.alarm.clone(),
             trouble: view.trouble.clone(),
         }
     }

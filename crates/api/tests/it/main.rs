@@ -7,5 +7,6 @@ mod guards;
 mod listening;
 mod raw;
 mod refusals;
+mod slow_disk;
 mod story;
 mod world;

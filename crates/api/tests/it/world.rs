@@ -61,6 +61,7 @@ impl World {
             journal: Box::new(journal.clone()),
             reader: Box::new(journal.clone()),
             platform: platform.clone(),
+            recorder: Box::new(staunch_ports::Forgetful),
             specs: Arc::new(move || source.lock().unwrap().clone()),
         })
         .unwrap();

@@ -1,6 +1,7 @@
 //! One module per kind of command.
 
 pub(crate) mod doctor;
+pub(crate) mod judge;
 pub(crate) mod offline;
 pub(crate) mod online;
 pub(crate) mod plan;

@@ -13,7 +13,7 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::follow::{Quest, Until, conclude, follow};
 use crate::remote::Remote;
 use crate::term::{Term, Tone};
-use crate::view::frame::{gate_words, millis, percent};
+use crate::view::frame::{eta_words, gate_words, millis, percent};
 
 pub(crate) async fn deploy(term: &Term, remote: &Remote, args: &DeployArgs) -> Outcome {
     let until = Until::parse(&args.until)?;
@@ -128,6 +128,9 @@ fn show_service(term: &Term, service: &Service) {
     if let Some(trouble) = &service.trouble {
         term.result(&format!("  {} {trouble}", term.paint_result(Tone::Bad, "!")));
     }
+    if let Some(alarm) = &service.alarm {
+        term.result(&format!("  {} {alarm}", term.paint_result(Tone::Bad, "!")));
+    }
     if let Some(rollout) = &service.rollout {
         show_rollout(term, service, rollout);
     }
@@ -165,6 +168,9 @@ fn show_rollout(term: &Term, service: &Service, rollout: &Rollout) {
         term.result(&format!("    waiting on {}: {}", waiting.on, waiting.because));
         let left = human_duration(waiting.until.0.since(service.at.0));
         term.result(&format!("    for at most {left} more, then {}", waiting.then));
+    }
+    if let Some(eta) = rollout.eta.filter(|_| rollout.active) {
+        term.result(&format!("    {} if it is as good as the old version", eta_words(eta)));
     }
     let gates = rollout.judgement.iter().filter(|_| rollout.active).flat_map(|judgement| &judgement.gates);
     for gate in gates {

@@ -35,8 +35,11 @@ fn show(term: &Term, plan: &Plan) {
     plan.steps.iter().for_each(|step| term.result(&format!("  {}", step_line(step))));
     if let Some(total) = plan.total_ms.filter(|_| !plan.steps.is_empty()) {
         let bake = human_duration(Duration::from_millis(plan.bake_ms));
+        let high = plan.total_high_ms.filter(|high| *high > total);
+        let high =
+            high.map_or_else(String::new, |high| format!(" ({} at most, 19 times in 20 a step)", ms(high)));
         term.result(&format!(
-            "  100 % after about {}, then {bake} with the old version kept warm",
+            "  100 % after about {}{high}, then {bake} with the old version kept warm",
             ms(total)
         ));
     }
@@ -47,8 +50,13 @@ fn show(term: &Term, plan: &Plan) {
 
 fn step_line(step: &PlanStep) -> String {
     let weight = format!("{} %", (step.weight_ratio * 10_000.0).round() / 100.0);
-    let expected =
-        step.expected_ms.map_or_else(|| "not foreseeable".to_owned(), |span| format!("about {}", ms(span)));
+    let expected = match (step.expected_ms, step.low_ms, step.high_ms) {
+        (None, _, _) => "not foreseeable".to_owned(),
+        (Some(span), Some(low), Some(high)) if high > low => {
+            format!("about {} ({} to {})", ms(span), ms(low), ms(high))
+        }
+        (Some(span), _, _) => format!("about {}", ms(span)),
+    };
     let needs = match (&step.slowest_gate, step.needs_requests) {
         (Some(gate), Some(needs)) => {
             format!(": {gate} needs ≈ {needs} canary requests at {:.1}/s", step.canary_requests_per_second)
@@ -66,13 +74,14 @@ fn ms(span: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use staunch_analysis::canary_requests;
+    use staunch_analysis::{Outlook, canary_requests};
 
     /// `validate` refuses what would only wait for its deadline, and nothing else.
     #[test]
     fn the_tightest_limits_are_decided_by_ten_million_requests() {
+        let outlook = Outlook { stable: 0.0, share: 0.05, next: 0.25, false_promotion: 0.05 };
         for gate in staunch_config::tightest_limits() {
-            let needs = canary_requests(&gate, 0.05, 0.0, 0.05, 0.25);
+            let needs = canary_requests(&gate, outlook).map(|needs| needs.median);
             assert!(
                 needs.is_some_and(|needs| (100_000..=10_000_000).contains(&needs)),
                 "{gate:?}: {needs:?}"

@@ -66,13 +66,9 @@ fn run(recording: &Recording, other: Option<&Question>) -> Result<Replay, Failur
         .map_err(|error| Failure::new(Exit::Usage, format!("{}: {error}", recording.name)))
 }
 
-fn folder(place: &Place) -> PathBuf {
-    place.data.join("recordings")
-}
-
 /// A number, a file, or the newest.
 fn find(place: &Place, wanted: Option<&str>) -> Result<PathBuf, Failure> {
-    let known = recordings(&folder(place))?;
+    let known = recordings(&place.recordings())?;
     let Some(wanted) = wanted else {
         return known.last().map(|(_, path)| path.clone()).ok_or_else(|| none(place));
     };
@@ -88,7 +84,7 @@ fn find(place: &Place, wanted: Option<&str>) -> Result<PathBuf, Failure> {
 
 fn chosen(place: &Place, wanted: &[String]) -> Result<Vec<PathBuf>, Failure> {
     if wanted.is_empty() {
-        let known = recordings(&folder(place))?;
+        let known = recordings(&place.recordings())?;
         let all: Vec<_> = known.into_iter().map(|(_, path)| path).collect();
         return if all.is_empty() { Err(none(place)) } else { Ok(all) };
     }
@@ -96,7 +92,7 @@ fn chosen(place: &Place, wanted: &[String]) -> Result<Vec<PathBuf>, Failure> {
 }
 
 fn none(place: &Place) -> Failure {
-    Failure::new(Exit::Usage, format!("there are no recordings in {}", folder(place).display()))
+    Failure::new(Exit::Usage, format!("there are no recordings in {}", place.recordings().display()))
         .help("rollouts under `staunch up` make them; --data names another directory")
 }
 

@@ -11,7 +11,7 @@ use staunch_control::{Control, Handle, Parts, Refused, SpecSource};
 use staunch_local::{LocalOptions, LocalPlatform};
 use staunch_model::ServiceName;
 use staunch_rollout::Event;
-use staunch_store::SqliteJournal;
+use staunch_store::{FileRecorder, SqliteJournal};
 use tokio::sync::mpsc;
 
 use crate::args::UpArgs;
@@ -107,7 +107,8 @@ fn start_control(
     let specs: SpecSource = Arc::new(move || {
         file.read(&term).map(|parsed| parsed.project.services).map_err(|failure| failure.message)
     });
-    let parts = Parts { journal: Box::new(open()?), reader: Box::new(open()?), platform, specs };
+    let recorder = Box::new(FileRecorder::new(&place.recordings())?);
+    let parts = Parts { journal: Box::new(open()?), reader: Box::new(open()?), platform, specs, recorder };
     staunch_control::start(parts).map_err(|refused| {
         let damaged = matches!(refused, Refused::Journal(_));
         let failure = Failure::new(Exit::Internal, refused.to_string());

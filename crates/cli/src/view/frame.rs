@@ -1,6 +1,9 @@
 //! The live box of one rollout: a pure function from a view to lines.
 
-use staunch_api::v1::{Gate, Point, Rollout, Service};
+use std::time::Duration;
+
+use staunch_api::v1::{Eta, Gate, Point, Rollout, Service};
+use staunch_model::human_duration;
 
 pub(crate) const HEIGHT: u16 = 7;
 
@@ -24,9 +27,19 @@ pub(crate) fn frame(view: &Service, rollout: &Rollout, width: usize) -> Vec<Stri
 fn top(view: &Service, rollout: &Rollout, width: usize) -> String {
     let from = rollout.from.as_ref().map_or_else(String::new, |from| format!("{from} → "));
     let title = format!(" rollout {} · {} {from}{} ", rollout.id, view.name, rollout.to);
-    let step = format!(" {} ", step_words(rollout));
+    let eta = rollout.eta.map_or_else(String::new, |eta| format!("· {} ", eta_words(eta)));
+    let step = format!(" {} {eta}", step_words(rollout));
     let rule = width.saturating_sub(2 + title.chars().count() + step.chars().count());
     format!("┌{title}{}{step}┐", "─".repeat(rule))
+}
+
+/// `ETA 4 s (2 s to 9 s)`, once for the step.
+pub(crate) fn eta_words(eta: Eta) -> String {
+    let span = |ms: u64| human_duration(Duration::from_millis(ms));
+    match eta.high_ms {
+        Some(high) => format!("ETA {} ({} to {})", span(eta.median_ms), span(eta.low_ms), span(high)),
+        None => format!("ETA {} or later", span(eta.median_ms)),
+    }
 }
 
 fn step_words(rollout: &Rollout) -> String {

@@ -1,6 +1,7 @@
 //! Stories of the whole product: the released binary, real processes, real sockets, real users.
 
 mod app;
+mod recordings;
 mod rig;
 
 mod bad_answers;

@@ -82,13 +82,26 @@ impl OneSample {
     /// Harm: the largest limit, to a millionth of itself, whose process has reached `level` on what was seen; `None`
     /// when no limit's has. It is at least the limit exactly when [`log_e`](Self::log_e) has reached the level.
     pub fn lower_bound(&self, level: f64) -> Option<f64> {
-        self.bound(level)
+        if self.side == Side::Harm { self.bound(level) } else { None }
     }
 
     /// Pass: the smallest limit whose process has reached `level`; `None` when no limit's has. It is at most the limit
     /// exactly when [`log_e`](Self::log_e) has reached the level.
     pub fn upper_bound(&self, level: f64) -> Option<f64> {
-        self.bound(level)
+        if self.side == Side::Pass { self.bound(level) } else { None }
+    }
+
+    /// A share, 0 to 1.
+    pub fn limit(&self) -> f64 {
+        self.limit
+    }
+
+    /// Whether a rate lies on the side of the limit that is suspected.
+    pub(crate) fn suspects(&self, rate: f64) -> bool {
+        match self.side {
+            Side::Harm => rate > self.limit,
+            Side::Pass => rate < self.limit,
+        }
     }
 
     /// By how much the logarithm grows per attempt while the failure rate is `rate`; at most zero when it shrinks.
@@ -167,6 +180,22 @@ mod tests {
             guard.log_e() >= 100_f64.ln()
         });
         assert!(needed.is_some_and(|n| n <= 6), "{needed:?}");
+    }
+
+    #[test]
+    fn a_day_of_restarts_is_bounded_and_costs_nothing() {
+        let mut process = OneSample::harm(0.01);
+        for _ in 0..1_440 {
+            process.observe(Counts::new(1_000, 12));
+            let before = process.log_e();
+            process.restart();
+            assert!((process.log_e() - before).abs() < 1e-9, "a restart neither wins nor loses");
+        }
+        assert_eq!(process.starts.len(), MAX_RESTARTS);
+        assert!(
+            (process.log_e_at(0.01) - process.log_e()).abs() < 1e-6,
+            "the closed form follows every restart"
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What is bet, and how much on each. The mirror image has no far tail worth a bet.
 
 /// On shifts of the whole distribution; the rest is bet on its far tail.
-const ON_SHIFTS: f64 = 0.6;
+const ON_SHIFTS: f64 = 0.68;
 /// How strongly each shift is suspected: the exponent `η`. Three, a factor of 2.6 apart, find shifts of 10 to 100 % on
 /// log-normal latencies with σ from 0.2 to 1 sooner than four closer ones: each carries more of the mass.
 pub(super) const TILTS: [f64; 3] = [0.18, 0.45, 1.2];
@@ -13,7 +13,7 @@ pub(super) const SHIFTS: usize = HARM_SHIFTS + PASS_SHIFTS;
 /// Far tails: from which quantile of stable on, …
 pub(super) const CUTS: [f64; 3] = [0.99, 0.999, 0.9999];
 /// … and how many times more of the canary's requests are suspected there.
-pub(super) const RATIOS: [f64; 5] = [1.5, 2.5, 5.0, 20.0, 200.0];
+pub(super) const RATIOS: [f64; 4] = [2.0, 5.0, 20.0, 200.0];
 pub(super) const STEPS: usize = CUTS.len() * RATIOS.len();
 
 pub(super) fn harm_prior() -> Vec<f64> {

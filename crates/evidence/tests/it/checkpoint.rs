@@ -5,8 +5,8 @@ use std::fmt::Debug;
 use serde::{Serialize, de::DeserializeOwned};
 use staunch_evidence::{
     Counts, Dispersion, EqualIntensity, Exceedance, Exposure, MeanBand, MeanComparison, MeanDifference,
-    MeanSide, MeanTest, PairedFailures, PairedLatency, PairedPass, RateSide, SeriesSign, SpikeDetector,
-    SpikeSettings, Tail, Throughput, WorseWhen,
+    MeanSide, MeanTest, PairedFailures, PairedLatency, PairedPass, RateSide, ScrapedHistogram, SeriesSign,
+    SpikeDetector, SpikeSettings, Tail, Throughput, WorseWhen,
 };
 
 /// Writes it down after each of many steps' halves; the copy must go on as the original does.
@@ -46,6 +46,9 @@ fn every_process_goes_on_where_it_was_written_down() {
         rates.observe(arm(at % 5), arm(at % 7));
     });
     goes_on(Exceedance::new(Tail::Slower, &[1.0, 2.0], 0.1), |latency, at| {
-        latency.observe(&[at, 3 * at, 4 * at], &[9 * at, 19 * at, 20 * at]);
+        latency.observe(&[at, 3, 4 * at], &[9 * at, 19 * at, 20]);
+    });
+    goes_on(ScrapedHistogram::new(2), |histogram, at| {
+        histogram.scrape(&[at, 3 * at]);
     });
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use staunch_evidence::{
     Counts, EqualIntensity, GammaExponential, MeanBand, NormalMixture, Sides, bernoulli_confidence_interval,
-    double_stitching_bound, e_bh, empirical_process_bound,
+    double_stitching_bound, e_bh, empirical_process_bound, quantile_ab_log_e,
 };
 
 fn cases(function: &str) -> Vec<Value> {
@@ -79,6 +79,23 @@ fn bounds_of_quantiles() {
         let part = |name: &str| number(&case, name);
         let bound = empirical_process_bound(part("t"), part("alpha"), part("t_min"), part("A"));
         assert_near(bound, &case["expected"], &case);
+    }
+}
+
+#[test]
+fn quantiles_of_two_arms() {
+    for case in cases("quantile_ab_p_value") {
+        let arms = ["a_values", "b_values"].map(|name| numbers(&case["args"][name]));
+        let mut places = arms.concat();
+        places.sort_by(f64::total_cmp);
+        places.dedup();
+        let [a, b] = arms.map(|values| {
+            let equal = |place: &f64| values.iter().filter(|value| *value == place).count() as u64;
+            places.iter().map(equal).collect::<Vec<u64>>()
+        });
+        let part = |name: &str| number(&case, name);
+        let log_e = quantile_ab_log_e(&a, &b, part("quantile_p"), part("t_opt"), part("alpha_opt"));
+        assert_near((-log_e).exp().min(1.0), &case["expected"], &case);
     }
 }
 

@@ -306,6 +306,31 @@ fn the_unit_decides_in_the_published_judge_only() {
     assert_eq!(in_both_units(Mode::Compatible), [Classification::Pass, Classification::High]);
 }
 
+/// Decimals that lie exactly on a bound, of which a change of unit rounds one side up and the other down.
+#[test]
+fn what_lies_on_a_bound_lies_on_it_in_every_unit() {
+    let in_every_unit =
+        |spec: &MetricSpec, control: &[f64], experiment: &[f64]| -> Vec<(Classification, usize)> {
+            let unit = |power| 10.0_f64.powi(power);
+            let look = |unit| judged(spec, Mode::Exact, &times(control, unit), &times(experiment, unit));
+            let result = |power| (look(unit(power)).classification, look(unit(power)).experiment_points);
+            (-12..=12).map(result).collect()
+        };
+    // Lower end 0.07, a tenth of the estimate: tolerated.
+    let tolerant = MetricSpec { confidence: 0.98, ..suite() };
+    let step = [0.07, 0.7, 0.7, 0.7, 0.7, 0.7];
+    assert_eq!(in_every_unit(&tolerant, &[0.0; 6], &step), [(Classification::Pass, 6); 25]);
+    // A ratio of 1.3, from which on it counts.
+    let effect = EffectSize { allowed_increase: Some(1.3), ..EffectSize::default() };
+    let strict = MetricSpec { effect, ..suite() };
+    assert_eq!(in_every_unit(&strict, &[0.9; 6], &[1.17; 6]), [(Classification::High, 6); 25]);
+    // 1.0 lies on the fence 0.7 + 3·(0.7 − 0.6): no outlier.
+    let outliers = OutlierStrategy::Remove(Iqr { factor: 3.0, reduce_sensitivity: false });
+    let fenced = MetricSpec { outliers, ..suite() };
+    let spread = [0.6, 0.6, 0.6, 0.6, 0.65, 0.7, 0.7, 0.7, 1.0];
+    assert_eq!(in_every_unit(&fenced, &[0.6; 9], &spread), [(Classification::Pass, 9); 25]);
+}
+
 #[test]
 fn the_exact_interval_is_made_of_differences() {
     // One of the 35 orders of 3 and 4 points separates them, so C = 1 at α/2 = 0.03 and none is left at 0.025.

@@ -16,7 +16,7 @@ impl Chance {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
     /// Sum of twelve: near enough to a normal deviate.
-    fn normal(&mut self) -> f64 {
+    pub(crate) fn normal(&mut self) -> f64 {
         (0..12).map(|_| self.unit()).sum::<f64>() - 6.0
     }
 }
@@ -115,4 +115,23 @@ fn equal_latency_is_rarely_blamed_and_a_fifth_more_is_found() {
         (0..100).map(|_| slow_found_after(&mut chance, 1.2, 600).expect("found")).collect();
     delays.sort_unstable();
     assert!(delays[50] <= 45, "median {} s, bound 21 s", delays[50]);
+}
+
+#[test]
+fn a_canary_that_is_just_as_slow_as_it_may_be_rarely_passes() {
+    let mut chance = Chance(19);
+    let passed = (0..300).filter(|_| {
+        let mut test = RankComparison::new(96);
+        (0..150).any(|_| {
+            let (mut canary, mut stable) = (Vec::new(), Vec::new());
+            for _ in 0..20 {
+                let request = ((48.0 + 6.0 * chance.normal()).clamp(0.0, 95.0) as u16, 1);
+                if chance.unit() < 0.5 { canary.push(request) } else { stable.push(request) }
+            }
+            test.observe(0.5, &canary, &stable, true);
+            test.log_e_pass() >= 20_f64.ln()
+        })
+    });
+    let passed = passed.count();
+    assert!(passed <= 24, "{passed} of 300 at a level of 5 %");
 }

@@ -25,7 +25,7 @@ pub(super) async fn run(
     let how = process.reap();
     match how {
         _ if late => Err(format!("no answer in {}", human_duration(limit))),
-        ExitHow::Code(0) => Ok(Healthy { words: "exit status 0".to_owned(), address: None }),
+        ExitHow::Code(0) => Ok(Healthy { words: "exit status 0".to_owned(), address: None, kept: None }),
         ExitHow::Code(_) | ExitHow::Signal(_) | ExitHow::Unknown => Err(how.to_string()),
     }
 }

@@ -17,14 +17,15 @@ pub(super) struct Answer {
     reason: String,
     /// The beginning of the body of an unhealthy answer.
     body: String,
+    /// Nothing of it is still on its way, and the connection may carry another question.
+    pub(super) leaves_open: bool,
 }
 
 /// # Errors
 /// The connection's; `InvalidData` when the answer is not HTTP/1.
-pub(super) async fn get(mut stream: TcpStream, path: &str, host: SocketAddr) -> io::Result<Answer> {
-    let head = format!(
-        "GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: staunch-probe\r\nAccept: */*\r\nConnection: close\r\n\r\n"
-    );
+pub(super) async fn get(stream: &mut TcpStream, path: &str, host: SocketAddr) -> io::Result<Answer> {
+    let head =
+        format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: staunch-probe\r\nAccept: */*\r\n\r\n");
     stream.write_all(head.as_bytes()).await?;
     let mut bytes = Vec::new();
     loop {
@@ -66,9 +67,21 @@ fn split_head(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 /// The announced length of the body; without one it ends with the connection.
 fn wanted(head: &[u8]) -> usize {
     let head = String::from_utf8_lossy(head);
-    let lengths = head.lines().filter_map(|line| line.split_once(':'));
-    let length = lengths.filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-    length.filter_map(|(_, value)| value.trim().parse().ok()).next().unwrap_or(SHOWN_BYTES)
+    values(&head, "content-length").find_map(|value| value.parse().ok()).unwrap_or(SHOWN_BYTES)
+}
+
+fn values<'a>(head: &'a str, name: &'a str) -> impl Iterator<Item = &'a str> {
+    let fields = head.lines().skip(1).filter_map(|line| line.split_once(':'));
+    fields.filter(move |(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+}
+
+/// Whether all of the answer has come and the server keeps the connection (RFC 9112, sections 6.3 and 9.3).
+fn leaves_open(head: &str, status: u16, body: &[u8]) -> bool {
+    let closes = values(head, "connection").any(|value| value.to_ascii_lowercase().contains("close"));
+    let bodiless = matches!(status, 204 | 304) && body.is_empty();
+    let announced = values(head, "content-length").any(|value| value.parse() == Ok(body.len()));
+    let chunked = values(head, "transfer-encoding").next().is_some();
+    head.starts_with("HTTP/1.1 ") && !closes && !chunked && (bodiless || announced)
 }
 
 fn answer(head: &[u8], body: &[u8]) -> io::Result<Answer> {
@@ -79,9 +92,10 @@ fn answer(head: &[u8], body: &[u8]) -> io::Result<Answer> {
     let status =
         parts.next().and_then(|status| status.parse().ok()).filter(|_| version).ok_or_else(not_http)?;
     let reason = parts.next().unwrap_or_default().trim().to_owned();
+    let leaves_open = leaves_open(&head, status, body);
     let shown = String::from_utf8_lossy(&body[..body.len().min(SHOWN_BYTES)]);
     let body = shown.split_whitespace().collect::<Vec<_>>().join(" ");
-    Ok(Answer { status, reason, body })
+    Ok(Answer { status, reason, body, leaves_open })
 }
 
 fn not_http() -> io::Error {
@@ -120,6 +134,18 @@ mod tests {
     fn a_healthy_answer_is_known_by_its_head() {
         assert_eq!(read("HTTP/1.1 204 No Content\r\n\r\n").as_deref(), Some("204 No Content"));
         assert_eq!(read("HTTP/1.1 200 OK\r\nContent-Length: 9"), None);
+    }
+
+    #[test]
+    fn a_connection_is_left_open_only_when_nothing_more_can_come() {
+        let open = |text: &str| parse(text.as_bytes()).unwrap().unwrap().leaves_open;
+        assert!(open("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"));
+        assert!(open("HTTP/1.1 204 No Content\r\nConnection: keep-alive\r\n\r\n"));
+        assert!(!open("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"), "the body is still on its way");
+        assert!(!open("HTTP/1.1 200 OK\r\n\r\nok"), "the body ends with the connection");
+        assert!(!open("HTTP/1.1 200 OK\r\nConnection: Close\r\nContent-Length: 2\r\n\r\nok"));
+        assert!(!open("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok"));
+        assert!(!open("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\nok"));
     }
 
     #[test]

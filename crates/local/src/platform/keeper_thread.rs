@@ -90,6 +90,7 @@ impl KeeperThread {
     }
 
     pub(super) fn turn(&mut self) -> Result<(), KeeperError> {
+        let ordered = !self.waiting.is_empty();
         while let Some(order) = self.waiting.pop_front() {
             if let Err(error) = self.carry_out(&order) {
                 self.waiting.push_front(order);
@@ -97,13 +98,16 @@ impl KeeperThread {
             }
         }
         let seen = self.listing.as_ref().map_or(0, |listing| listing.number);
-        let listing = match (self.client.list_since(seen)?, self.listing.take()) {
-            (Some(newer), _) => newer,
-            (None, Some(same)) => same,
+        let (listing, newer) = match (self.client.list_since(seen)?, self.listing.take()) {
+            (Some(newer), _) => (newer, true),
+            (None, Some(same)) => (same, false),
             (None, None) => return Ok(()),
         };
         self.promote_joining_edge(&listing);
-        self.absorb(&listing);
+        // The same list means something else only after an order, and while the end of the settling is awaited.
+        if newer || ordered || self.shared.world().settle_until.is_some() {
+            self.absorb(&listing);
+        }
         self.listing = Some(listing);
         Ok(())
     }

@@ -80,8 +80,10 @@ impl Speaker<'_> {
         match message {
             FromEdge::Report(mut report) => {
                 report.edge = self.edge.process.pid;
-                self.shared.world().add_report(report);
-                self.shared.wake();
+                let news = self.shared.world().add_report(report);
+                if news {
+                    self.shared.wake();
+                }
             }
             FromEdge::Refused { version, service, reason } => {
                 self.shared.complain(version, service.as_deref(), &reason);

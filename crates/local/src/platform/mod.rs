@@ -4,6 +4,7 @@
 mod exec_probe;
 mod http_probe;
 mod keeper_thread;
+mod kept;
 mod links;
 mod port;
 mod ports;

@@ -187,6 +187,7 @@ impl LocalPlatform {
             return;
         }
         tracked.pending = Some(Pending::Stop);
+        tracked.kept = None;
         // Not yet handed to the keeper: nothing runs that would need time.
         let grace_ms = tracked.spec.as_ref().map_or(DEFAULT_GRACE_MS, |spec| spec.grace_ms);
         drop(world);

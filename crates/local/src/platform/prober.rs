@@ -7,6 +7,7 @@ use staunch_model::{ProbeSpec, Timestamp, human_duration};
 use tokio::time::sleep;
 
 use super::keeper_thread::Order;
+use super::kept::Kept;
 use super::probe::{Healthy, probe};
 use super::shared::Shared;
 use super::world::Tracked;
@@ -58,9 +59,11 @@ impl Prober {
         let mut row = Row::default();
         let mut was_ready = false;
         loop {
-            let result = probe(spec, &self.instance).await;
+            let kept = self.with_tracked(|tracked| tracked.kept.take()).flatten();
+            let mut result = probe(spec, &self.instance, kept).await;
             row.add(&result);
-            let Some(ready) = self.note(&result, &row) else { return };
+            let kept = result.as_mut().ok().and_then(|healthy| healthy.kept.take());
+            let Some(ready) = self.note(&result, &row, kept) else { return };
             was_ready |= ready;
             if !was_ready && now().since(self.started) > self.instance.health.start_timeout {
                 return self.give_up(&result);
@@ -70,9 +73,9 @@ impl Prober {
     }
 
     /// `None` when the process is no longer the instance's.
-    fn note(&self, result: &Result<Healthy, String>, row: &Row) -> Option<bool> {
+    fn note(&self, result: &Result<Healthy, String>, row: &Row, kept: Option<Kept>) -> Option<bool> {
         let (ready, changed) = self.with_tracked(|tracked| {
-            let before = (tracked.ready, tracked.judged);
+            let before = (tracked.ready, tracked.judged, tracked.address);
             let ready = row.ready(tracked.ready, &self.instance.health.ready);
             tracked.set_ready(ready, now());
             tracked.judged |= row.decided(&self.instance.health.ready);
@@ -80,7 +83,8 @@ impl Prober {
             if let Ok(Healthy { address: Some(address), .. }) = result {
                 tracked.address = Some(*address);
             }
-            (ready, before != (tracked.ready, tracked.judged))
+            tracked.kept = kept.filter(|_| ready && tracked.pending.is_none());
+            (ready, before != (tracked.ready, tracked.judged, tracked.address))
         })?;
         if changed {
             self.shared.publish();
@@ -102,7 +106,7 @@ impl Prober {
             sleep(spec.interval.min(EAGER)).await;
         }
         while self.with_tracked(|_| ()).is_some() {
-            let result = probe(spec, &self.instance).await;
+            let result = probe(spec, &self.instance, None).await;
             row.add(&result);
             if row.bad >= spec.fall.max(1) {
                 return self.restart(format!("liveness: {}", words(&result)));

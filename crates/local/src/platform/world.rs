@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use staunch_model::{EdgeReport, InstanceId, Revision, RevisionDigest, ServiceName, ServiceSpec, Timestamp};
 use staunch_ports::{ExitRecord, InstanceState, InstanceStatus, SplitWish};
 
+use super::kept::Kept;
 use crate::protocol::{EdgeStatus, Identity, InstanceSpec, ProcessState, ProcessStatus};
 
 /// Ten reports a second for a minute and more of two edges; older ones are given up.
@@ -71,6 +72,8 @@ pub(super) struct Tracked {
     pub(super) probe: Option<String>,
     /// Where the app was found to answer.
     pub(super) address: Option<SocketAddr>,
+    /// The readiness probe's connection between two looks.
+    pub(super) kept: Option<Kept>,
     pub(super) attempts: u64,
     pub(super) memory_bytes: u64,
     pub(super) cpu_ratio: f64,
@@ -112,13 +115,16 @@ impl World {
         tracked.pending = Some(Pending::Start);
     }
 
-    pub(super) fn add_report(&mut self, report: EdgeReport) {
+    /// True when the report says something that the loop should look at; the others it reads when it next turns.
+    pub(super) fn add_report(&mut self, report: EdgeReport) -> bool {
+        let mut news = !report.samples.is_empty() || !report.failures.is_empty();
         for traffic in &report.instances {
             if let Some(tracked) = self.instances.get_mut(&traffic.instance) {
                 tracked.attempts += traffic.attempts;
             }
         }
         if let Some(edge) = self.edges.get_mut(&report.edge) {
+            news |= (edge.table_seen, &edge.lapsed) != (report.table_seen, &report.lapsed);
             edge.table_seen = report.table_seen;
             edge.lapsed = report.lapsed.clone();
             for traffic in &report.instances {
@@ -129,6 +135,7 @@ impl World {
             self.reports.pop_front();
         }
         self.reports.push_back(report);
+        news
     }
 
     pub(super) fn in_flight(&self, id: &InstanceId) -> u64 {
@@ -152,6 +159,7 @@ impl Tracked {
             judged: false,
             probe: None,
             address: None,
+            kept: None,
             attempts: 0,
             memory_bytes: 0,
             cpu_ratio: 0.0,
@@ -169,6 +177,7 @@ impl Tracked {
         self.exits = status.exits.iter().map(exit_record).collect();
         self.state = state_of(&status.state);
         if self.state != InstanceState::Running {
+            self.kept = None;
             self.set_ready(false, now);
         }
         before != (self.state.clone(), self.process, self.exits.len())
@@ -180,6 +189,7 @@ impl Tracked {
         self.started = status.started.unwrap_or(now);
         self.set_ready(false, now);
         self.judged = false;
+        self.kept = None;
         if status.process.is_some() {
             (self.probe, self.address) = (None, None);
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use staunch_model::{RolloutId, ServiceName};
 
@@ -11,6 +11,7 @@ use crate::{ChainFault, Entry, Journal, JournalError, NewEntry, RolloutRow};
 #[derive(Debug, Clone, Default)]
 pub struct MemoryJournal {
     book: Arc<Mutex<Book>>,
+    moved: Arc<Condvar>,
 }
 
 #[derive(Debug, Default)]
@@ -20,12 +21,24 @@ struct Book {
     checkpoints: BTreeMap<String, Vec<u8>>,
     rollouts_given: u64,
     full: bool,
+    stalled: bool,
 }
 
 impl MemoryJournal {
     /// While full, nothing can be recorded.
     pub fn set_full(&self, full: bool) {
         self.lock().full = full;
+    }
+
+    /// While stalled, whoever writes waits; readers do not.
+    pub fn set_stalled(&self, stalled: bool) {
+        self.lock().stalled = stalled;
+        self.moved.notify_all();
+    }
+
+    fn lock_to_write(&self) -> MutexGuard<'_, Book> {
+        let moved = self.moved.wait_while(self.lock(), |book| book.stalled);
+        moved.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes a recorded entry behind the journal's back.
@@ -52,7 +65,7 @@ impl Journal for MemoryJournal {
         entries: Vec<NewEntry>,
         rows: &[RolloutRow],
     ) -> Result<Vec<Entry>, JournalError> {
-        let mut book = self.lock();
+        let mut book = self.lock_to_write();
         let found = book.entries.len() as u64;
         if book.full {
             return Err(JournalError::Full { place: "memory".to_owned() });
@@ -81,7 +94,7 @@ impl Journal for MemoryJournal {
     }
 
     fn next_rollout(&mut self) -> Result<RolloutId, JournalError> {
-        let mut book = self.lock();
+        let mut book = self.lock_to_write();
         book.rollouts_given += 1;
         Ok(RolloutId(book.rollouts_given))
     }
@@ -100,7 +113,7 @@ impl Journal for MemoryJournal {
     }
 
     fn save_checkpoint(&mut self, key: &str, value: &[u8]) -> Result<(), JournalError> {
-        self.lock().checkpoints.insert(key.to_owned(), value.to_vec());
+        self.lock_to_write().checkpoints.insert(key.to_owned(), value.to_vec());
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use staunch_analysis::Band;
+use staunch_analysis::{Band, Judgement, SourceReading};
 use staunch_model::{Outcomes, Timestamp, human_duration};
 
 use super::{Cost, Report};
@@ -93,6 +93,7 @@ impl Report {
             let sure = 100.0 * (1.0 - (-judgement.harm_limit).exp());
             let e = grouped(judgement.log_e_harm.exp());
             lines.push(format!("e = {e}, limit {:.0}: {sure:.0} % sure", judgement.harm_limit.exp()));
+            lines.extend(evidence_lines(judgement));
         }
         lines
     }
@@ -197,6 +198,23 @@ fn grouped(value: f64) -> String {
 }
 
 /// The failing routes, worst first: canary against stable.
+/// What the number is made of: each kind of evidence, with its weight in the average.
+fn evidence_lines(judgement: &Judgement) -> Vec<String> {
+    let part = |source: &SourceReading| {
+        let (name, e) = (&source.source, grouped(source.log_e.exp()));
+        format!("{name} e = {e} (weight {:.0} %)", 100.0 * source.weight)
+    };
+    let parts: Vec<_> = judgement.sources.iter().filter(|source| source.log_e > 0.0).map(part).collect();
+    let mut lines = vec![];
+    if !parts.is_empty() {
+        lines.push(format!("of these: {}", parts.join(", ")));
+    }
+    if judgement.carried {
+        lines.push("evidence of an earlier rollout of the same content counts too".to_owned());
+    }
+    lines
+}
+
 fn where_lines(routes: &[RouteRow]) -> Vec<String> {
     let failing: Vec<_> = routes.iter().filter(|row| row.canary.failed() > 0).take(10).collect();
     if failing.is_empty() {

@@ -162,6 +162,7 @@ fn reading(outcome: Outcome, under: SplitGeneration, no_data: NoData) -> GateRea
         severity: None,
         canary: None,
         stable: None,
+        bounds: None,
         limit: "1 %".to_owned(),
         log_e_harm: 4.65,
         log_e_pass: 0.0,

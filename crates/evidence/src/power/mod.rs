@@ -1,5 +1,12 @@
 //! What no test can beat, and what these tests need.
 
+mod forecast;
+mod latency;
+mod range;
+
+pub use latency::{LatencyShares, log_normal_shares};
+pub use range::{Traffic, VerdictRange};
+
 use crate::math::{ln, open_unit};
 use crate::{Counts, OneSample};
 
