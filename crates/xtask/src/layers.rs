@@ -13,10 +13,7 @@ const ROOMS: [(&str, &[&str]); 14] = [
     ("staunch-evidence", &[]),
     ("staunch-analysis", &["staunch-model", "staunch-evidence"]),
     ("staunch-rollout", &["staunch-model", "staunch-analysis"]),
-    (
-        "staunch-simulation",
-        &["staunch-model", "staunch-evidence", "staunch-analysis", "staunch-rollout"],
-    ),
+    ("staunch-simulation", &["staunch-model", "staunch-evidence", "staunch-analysis", "staunch-rollout"]),
     ("staunch-config", &["staunch-model"]),
     ("staunch-ports", &["staunch-model", "staunch-rollout"]),
     ("staunch-proxy", &["staunch-model"]),

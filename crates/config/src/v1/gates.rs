@@ -57,7 +57,8 @@ fn gate(reader: &mut Reader<'_>, gates: &Section<'_>, metric: Metric) -> Vec<Gat
 /// would only wait for its deadline.
 const SMALLEST_MAX: f64 = 0.000_001;
 const SMALLEST_POINTS: f64 = 0.000_01;
-const SMALLEST_GROWTH: f64 = 0.001;
+/// Latencies are counted in buckets that are 3 % wide.
+const SMALLEST_GROWTH: f64 = 0.03;
 
 /// The tightest limits that a file may ask for.
 pub fn tightest_limits() -> [GateSpec; 3] {
@@ -82,7 +83,7 @@ fn error_limits(reader: &mut Reader<'_>, section: &Section<'_>) -> [Option<GateL
 fn latency_limits(reader: &mut Reader<'_>, section: &Section<'_>) -> [Option<GateLimit>; 2] {
     let max = reader.get(section, "max", scalar::duration);
     let margin = reader.get(section, "max-vs-stable", scalar::growth);
-    let equal = Tiny { name: "max-vs-stable", least: SMALLEST_GROWTH, words: "+0.1%" };
+    let equal = Tiny { name: "max-vs-stable", least: SMALLEST_GROWTH, words: "+3%" };
     refuse_tiny(reader, section, &equal, margin, "no traffic proves that two latencies are equal");
     let micros = max.and_then(|max| u64::try_from(max.as_micros()).ok());
     [micros.map(|max| GateLimit::MaxMicros { max }), margin.map(|margin| GateLimit::VsStableRatio { margin })]
