@@ -16,6 +16,11 @@ use crate::look::SplitLook;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Errors {
     process: RateRatioBand,
+    /// Requests were assigned one by one: then the coin says whose a failure is, and groups need not be told apart.
+    by_request: bool,
+    /// Failing clients of both sides since fresh mass was last bet, and when that was.
+    failures: u64,
+    restarted: Option<Timestamp>,
     /// Buckets that wait for attempts on both sides.
     open: Vec<Bucket>,
 }
@@ -35,14 +40,48 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The group of all those.
 const REST: u16 = u16::MAX;
 
-impl Default for Errors {
-    fn default() -> Self {
-        Self { process: RateRatioBand::with_restarts(1.0), open: Vec::new() }
-    }
-}
+/// Fresh mass is bet after so many failures: what the older bets have lost by then is about what it costs …
+const FAILURES: u64 = 8;
+/// … but not more often than this, and no less often than once a minute.
+const SHORTEST: Duration = Duration::from_secs(5);
+const LONGEST: Duration = Duration::from_secs(60);
 
 impl Errors {
-    pub(crate) fn observe(&mut self, generation: SplitGeneration, split: &SplitLook, at: Timestamp) {
+    pub(crate) fn new(by_request: bool) -> Self {
+        let process = RateRatioBand::with_restarts(1.0);
+        Self { process, by_request, failures: 0, restarted: None, open: Vec::new() }
+    }
+
+    /// `lapsed`: the split says no longer how requests were assigned.
+    pub(crate) fn observe(
+        &mut self,
+        generation: SplitGeneration,
+        split: &SplitLook,
+        at: Timestamp,
+        lapsed: bool,
+    ) {
+        self.restart_when_due(split, at);
+        if self.by_request {
+            let counts = split.distinct();
+            let share = if lapsed { 0.0 } else { split.share };
+            self.process.observe_assigned(share, counts.canary, counts.stable);
+        } else {
+            self.compare_groups(generation, split, at);
+        }
+    }
+
+    /// For faults that begin late. Past failures alone say when.
+    fn restart_when_due(&mut self, split: &SplitLook, at: Timestamp) {
+        let waited = at.since(*self.restarted.get_or_insert(at));
+        if waited >= LONGEST || (waited >= SHORTEST && self.failures >= FAILURES) {
+            self.process.restart();
+            self.restarted = Some(at);
+            self.failures = 0;
+        }
+        self.failures = self.failures.saturating_add(split.canary.clients + split.stable.clients);
+    }
+
+    fn compare_groups(&mut self, generation: SplitGeneration, split: &SplitLook, at: Timestamp) {
         for (group, counts) in split.by_group() {
             self.add(Bucket { generation, group, since: at, counts });
         }
@@ -56,11 +95,6 @@ impl Errors {
             !closed
         });
         self.forget_old_splits();
-    }
-
-    /// Once a minute: fresh mass for faults that begin late.
-    pub(crate) fn restart(&mut self) {
-        self.process.restart();
     }
 
     pub(crate) fn log_e(&self) -> f64 {

@@ -2,13 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 use staunch_evidence::{Counts, log_average};
-use staunch_model::{EvidenceSpec, EvidenceWeights, SplitGeneration, Timestamp};
+use staunch_model::{EvidenceWeights, Metric, SplitGeneration};
 
 use crate::absolute::Absolute;
 use crate::errors::Errors;
 use crate::intake::Arms;
 use crate::latency::LatencyTest;
-use crate::look::SplitLook;
+use crate::look::{Look, SplitLook};
+use crate::question::Question;
 use crate::words;
 
 /// Where a piece of evidence comes from; the index is that of the test.
@@ -47,16 +48,16 @@ pub(crate) struct Harm {
 }
 
 impl Harm {
-    /// `catastrophic` is the share of failing requests at which everything plainly fails.
-    pub(crate) fn new(evidence: &EvidenceSpec, catastrophic: f64, has_stable: bool) -> Self {
+    pub(crate) fn new(question: &Question) -> Self {
+        let by_request = !question.sticky;
         Self {
-            limit: -libm::log(evidence.false_rollback.clamp(1e-12, 0.5)),
-            weights: evidence.weights,
-            errors: has_stable.then(Errors::default),
+            limit: -libm::log(question.evidence.false_rollback.clamp(1e-12, 0.5)),
+            weights: weights(question),
+            errors: question.compares.then(|| Errors::new(by_request)),
             compared: Windows::default(),
             latency: Vec::new(),
             absolute: Vec::new(),
-            guard: Absolute::new(catastrophic),
+            guard: Absolute::new(question.catastrophic),
             carried: false,
             leash: Vec::new(),
         }
@@ -116,9 +117,9 @@ impl Harm {
     }
 
     /// What both sides did in one look: failing clients, group of routes by group of routes.
-    pub(crate) fn compare(&mut self, generation: SplitGeneration, split: &SplitLook, at: Timestamp) {
+    pub(crate) fn compare(&mut self, generation: SplitGeneration, split: &SplitLook, look: &Look) {
         if let Some(errors) = &mut self.errors {
-            errors.observe(generation, split, at);
+            errors.observe(generation, split, look.at, look.lapsed);
         }
     }
 
@@ -129,9 +130,6 @@ impl Harm {
 
     /// Once a minute.
     pub(crate) fn tick(&mut self) {
-        if let Some(errors) = &mut self.errors {
-            errors.restart();
-        }
         self.latency.iter_mut().for_each(LatencyTest::tick);
         self.absolute.iter_mut().for_each(|test| test.tick(self.limit));
         self.guard.tick(self.limit);
@@ -232,6 +230,16 @@ impl Harm {
         let missing = (total * libm::exp(self.limit) - others).max(total * libm::exp(self.limit) / 2.0);
         libm::log(missing / own)
     }
+}
+
+/// Errors that no gate asks about are watched with this part of their weight.
+const WATCHED: f64 = 0.05;
+
+fn weights(question: &Question) -> EvidenceWeights {
+    let asked = question.gates.iter().any(|gate| gate.metric == Metric::ErrorRate);
+    let weights = question.evidence.weights;
+    let watched = question.gates.is_empty() || asked;
+    EvidenceWeights { errors: weights.errors * if watched { 1.0 } else { WATCHED }, ..weights }
 }
 
 /// Compared attempts and failures: of the whole rollout, and of the last one to two minutes.

@@ -70,7 +70,7 @@ const ROUTING_ALPHA: f64 = 1e-3;
 impl Judge {
     pub fn new(question: &Question) -> Self {
         let evidence = &question.evidence;
-        let mut harm = Harm::new(evidence, question.catastrophic, question.compares);
+        let mut harm = Harm::new(question);
         let gates =
             question.gates.iter().map(|gate| Gate::new(gate, evidence.false_promotion, &mut harm)).collect();
         Self {
@@ -166,7 +166,7 @@ impl Judge {
             self.now.latency.canary.merge(latency.canary);
             self.now.latency.stable.merge(latency.stable);
         }
-        self.harm.compare(generation, split, look.at);
+        self.harm.compare(generation, split, look);
         self.open.entry(generation).or_default().add(split.raw());
     }
 

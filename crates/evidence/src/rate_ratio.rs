@@ -6,11 +6,16 @@ use crate::mixture::Mixture;
 const RATIOS: [f64; 7] = [1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 200.0];
 const PRIOR: [f64; 7] = [0.10, 0.15, 0.20, 0.20, 0.20, 0.10, 0.05];
 
+/// An hour of quarters of a minute.
+const EVEN_RESTARTS: u32 = 240;
+
 /// Does the canary fail more often than stable? Null: `p_canary ≤ ρ · p_stable` in every bucket, whatever the rates
 /// are and however they drift together.
 ///
 /// Given a bucket's failures, each is the canary's with probability at most `ρ n_c / (ρ n_c + n_b)`; only failures
-/// carry evidence, so outages that hit both versions change nothing.
+/// carry evidence, so outages that hit both versions change nothing. Where each request was assigned by a coin whose
+/// bias `w` is known, the coin takes the place of the bucket's numbers: a failure is the canary's with probability at
+/// most `ρ w / (ρ w + 1 − w)`, no bucket needs attempts on both sides, and no kind of request needs to be told apart.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RateRatio {
@@ -24,9 +29,10 @@ impl RateRatio {
         Self { rho: sane_rho(rho), mixture: Mixture::plain(&PRIOR) }
     }
 
-    /// Holds back half of its mass for faults that begin late: call [`restart`](Self::restart) every 60 s.
+    /// Holds back a quarter of its mass for faults that begin late: call [`restart`](Self::restart) when some failures
+    /// more have been seen, up to 240 times in the time that matters.
     pub fn with_restarts(rho: f64) -> Self {
-        Self { rho: sane_rho(rho), mixture: Mixture::with_restarts(&PRIOR) }
+        Self { rho: sane_rho(rho), mixture: Mixture::with_even_restarts(&PRIOR, EVEN_RESTARTS) }
     }
 
     /// One bucket. It must have been closed without looking at failures; a bucket in which one arm has no attempts
@@ -35,7 +41,19 @@ impl RateRatio {
         if canary.is_empty() || stable.is_empty() {
             return;
         }
-        let (allowed, own, failures) = (self.rho * canary.n(), stable.n(), canary.k() + stable.k());
+        self.bet(self.rho * canary.n(), stable.n(), canary, stable);
+    }
+
+    /// Failures of attempts that were assigned one by one, with probability `share` to the canary. Without a coin
+    /// (`share` 0 or 1) nothing is bet.
+    pub fn observe_assigned(&mut self, share: f64, canary: Counts, stable: Counts) {
+        if share > 0.0 && share < 1.0 {
+            self.bet(self.rho * share, 1.0 - share, canary, stable);
+        }
+    }
+
+    fn bet(&mut self, allowed: f64, own: f64, canary: Counts, stable: Counts) {
+        let failures = canary.k() + stable.k();
         if failures == 0.0 {
             return;
         }

@@ -26,6 +26,11 @@ impl RateRatioBand {
         self.rungs.iter_mut().for_each(|rung| rung.observe(canary, stable));
     }
 
+    /// As [`RateRatio::observe_assigned`].
+    pub fn observe_assigned(&mut self, share: f64, canary: Counts, stable: Counts) {
+        self.rungs.iter_mut().for_each(|rung| rung.observe_assigned(share, canary, stable));
+    }
+
     pub fn restart(&mut self) {
         self.rungs.iter_mut().for_each(RateRatio::restart);
     }

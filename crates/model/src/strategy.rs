@@ -152,7 +152,7 @@ impl Default for EvidenceSpec {
             false_rollback: 0.01,
             false_promotion: 0.05,
             warm_up: Duration::from_secs(30),
-            warm_up_requests: 300,
+            warm_up_requests: 1_000,
             weights: EvidenceWeights::default(),
         }
     }
@@ -174,7 +174,7 @@ pub struct EvidenceWeights {
 
 impl Default for EvidenceWeights {
     fn default() -> Self {
-        Self { errors: 0.50, latency: 0.25, limits: 0.15, guard: 0.10 }
+        Self { errors: 0.70, latency: 0.20, limits: 0.06, guard: 0.04 }
     }
 }
 

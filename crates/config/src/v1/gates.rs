@@ -6,21 +6,15 @@ use crate::codes::Code;
 use crate::reader::{Reader, Section};
 use crate::{Diagnostic, scalar};
 
-/// Without `[gates]`: not clearly worse than what runs, in absolute points, so that it works for services with few
-/// errors and with many, and needs no knowledge of their latency.
-const DEFAULT: GateSpec = GateSpec {
-    metric: Metric::ErrorRate,
-    limit: GateLimit::VsStablePoints { margin: 0.01 },
-    no_data: NoData::Hold,
-};
-
 pub(crate) fn read(reader: &mut Reader<'_>, service: &Section<'_>) -> Vec<GateSpec> {
     let section = reader.section(service, "gates");
     let gates: Vec<GateSpec> =
         Metric::ALL.into_iter().flat_map(|metric| gate(reader, &section, metric)).collect();
     let blast_radius = blast_radius(reader, &section);
     if !section.is_present() {
-        return [DEFAULT].into_iter().chain(blast_radius).collect();
+        // In absolute points, so that it works for services with few errors and with many, and needs no knowledge of
+        // their latency.
+        return blast_radius.into_iter().collect();
     }
     let own = |name: &str| section.find(name).is_some();
     if !own("blast-radius") && Metric::ALL.into_iter().all(|metric| !own(metric.name())) {
@@ -121,18 +115,5 @@ fn no_data(reader: &mut Reader<'_>, section: &Section<'_>) -> NoData {
         "abort" => NoData::Abort,
         "continue" => NoData::Continue,
         _ => NoData::Hold,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::v1::keys::SERVICE;
-
-    #[test]
-    fn the_documented_default_is_the_one_that_holds() {
-        let doc = SERVICE.key("gates").unwrap().doc;
-        assert!(doc.contains("error-rate") && doc.contains("max-vs-stable = \"+1pp\""));
-        assert_eq!(DEFAULT.limit, GateLimit::VsStablePoints { margin: 0.01 });
     }
 }

@@ -200,8 +200,7 @@ const SERVICE_KEYS: &[Key] = &[
         "gates",
         Kind::Table(&GATES),
         Optional,
-        "Questions asked at every step; only their \"pass\" opens the next one. Left out: error-rate with \
-         max-vs-stable = \"+1pp\", and blast-radius.",
+        "Questions asked at every step; only their \"pass\" opens the next one. Left out: blast-radius alone.",
     ),
     key(
         "triggers",
@@ -493,7 +492,7 @@ pub(crate) static EVIDENCE: Table = Table {
         key(
             "warm-up-requests",
             Kind::Integer { least: 0, most: 1_000_000_000 },
-            Default("300"),
+            Default("1000"),
             "… unless it has answered this many.",
         ),
         key(
@@ -511,10 +510,10 @@ const fn weight() -> Kind {
 
 pub(crate) static WEIGHTS: Table = Table {
     groups: &[&[
-        key("errors", weight(), Default("\"50%\""), "The error rate against stable's."),
-        key("latency", weight(), Default("\"25%\""), "Latency against stable's, shared by its gates."),
-        key("limits", weight(), Default("\"15%\""), "Absolute limits, shared by their gates."),
-        key("guard", weight(), Default("\"10%\""), "The guard against gross failure."),
+        key("errors", weight(), Default("\"70%\""), "The error rate against stable's."),
+        key("latency", weight(), Default("\"20%\""), "Latency against stable's, shared by its gates."),
+        key("limits", weight(), Default("\"6%\""), "Absolute limits, shared by their gates."),
+        key("guard", weight(), Default("\"4%\""), "The guard against gross failure."),
     ]],
 };
 

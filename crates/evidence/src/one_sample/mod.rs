@@ -2,7 +2,7 @@ mod bets;
 
 use crate::Counts;
 use crate::math::{geometric_bisect, ln, log_sum_exp, open_unit};
-use crate::mixture::{Mixture, RESERVE, restart_mass};
+use crate::mixture::{MINUTES, Mixture, RESERVE, restart_mass};
 use bets::{Bet, Side, bets};
 
 /// Is a failure rate above a limit (harm), or below it (pass)?
@@ -144,7 +144,7 @@ impl OneSample {
         let mut reserve = RESERVE;
         let mut parts = vec![ln(1.0 - reserve) + whole];
         for (number, start) in (1..).zip(&self.starts) {
-            let mass = restart_mass(number);
+            let mass = restart_mass(number, MINUTES);
             reserve -= mass;
             parts.push(ln(mass) + since(*start));
         }
