@@ -53,61 +53,82 @@ fn poisson_rejection(chance: &mut Chance, mean: f64) -> u64 {
     }
 }
 
-/// How many of `trials` succeed when each does with probability `p`; a `p` outside 0 to 1 counts as the nearer end.
+/// A chance of success made ready to draw from: the rarer of success and failure, and its logarithms.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Odds {
+    /// At most one half.
+    p: f64,
+    odds: f64,
+    log_other: f64,
+    /// `p` is the chance of a failure.
+    turned: bool,
+}
+
+impl Odds {
+    /// A chance outside 0 to 1 counts as the nearer end, NaN as 0.
+    pub(crate) fn new(chance: f64) -> Self {
+        let chance = if chance.is_nan() { 0.0 } else { chance.clamp(0.0, 1.0) };
+        let turned = chance > 0.5;
+        let p = if turned { 1.0 - chance } else { chance };
+        Self { p, odds: p / (1.0 - p), log_other: libm::log1p(-p), turned }
+    }
+
+    /// How many of `trials` succeed.
+    pub(crate) fn draw(&self, chance: &mut Chance, trials: u64) -> u64 {
+        let mean = trials as f64 * self.p;
+        let rarer = if mean <= 0.0 {
+            0
+        } else if mean < LARGE {
+            self.inversion(chance, trials)
+        } else {
+            self.rejection(chance, trials as f64)
+        };
+        if self.turned { trials - rarer } else { rarer }
+    }
+
+    fn inversion(&self, chance: &mut Chance, trials: u64) -> u64 {
+        let (mut left, mut count) = (chance.unit(), 0_u64);
+        let mut mass = libm::exp(trials as f64 * self.log_other);
+        // The mass underflows long before a thousand.
+        while left >= mass && count < trials && count < 1_000 {
+            left -= mass;
+            mass *= self.odds * (trials - count) as f64 / (count + 1) as f64;
+            count += 1;
+        }
+        count
+    }
+
+    /// Algorithm BTRS. The logarithms of factorials are rounded: beyond 10^12 trials the acceptance is exact to 10^-3.
+    fn rejection(&self, chance: &mut Chance, n: f64) -> u64 {
+        let p = self.p;
+        let spread = (n * p * (1.0 - p)).sqrt();
+        let b = 1.15 + 2.53 * spread;
+        let a = -0.0873 + 0.0248 * b + 0.01 * p;
+        let squeeze = 0.92 - 4.2 / b;
+        let hat = (2.83 + 5.1 / b) * spread;
+        let mode = ((n + 1.0) * p).floor();
+        loop {
+            let (u, v) = (chance.unit() - 0.5, chance.unit());
+            let us = 0.5 - u.abs();
+            let k = ((2.0 * a / us + b) * u + n * p + 0.5).floor();
+            if k < 0.0 || k > n {
+                continue;
+            }
+            if us >= 0.07 && v <= squeeze {
+                return k as u64;
+            }
+            let factorials = |k: f64| libm::lgamma(k + 1.0) + libm::lgamma(n - k + 1.0);
+            let bound = factorials(mode) - factorials(k) + (k - mode) * libm::log(self.odds);
+            if libm::log(v * hat / (a / (us * us) + b)) <= bound {
+                return k as u64;
+            }
+        }
+    }
+}
+
+/// How many of `trials` succeed when each does with probability `p`, see [`Odds`].
 pub(crate) fn binomial(chance: &mut Chance, trials: u64, p: f64) -> u64 {
-    if trials == 0 || p.is_nan() || p <= 0.0 {
-        0
-    } else if p >= 1.0 {
-        trials
-    } else if p > 0.5 {
-        trials - binomial_half(chance, trials, 1.0 - p)
-    } else {
-        binomial_half(chance, trials, p)
-    }
-}
-
-fn binomial_half(chance: &mut Chance, trials: u64, p: f64) -> u64 {
-    let mean = trials as f64 * p;
-    if mean < LARGE { binomial_inversion(chance, trials, p) } else { binomial_rejection(chance, trials, p) }
-}
-
-fn binomial_inversion(chance: &mut Chance, trials: u64, p: f64) -> u64 {
-    let odds = p / (1.0 - p);
-    let (mut left, mut count) = (chance.unit(), 0_u64);
-    let mut mass = libm::exp(trials as f64 * libm::log1p(-p));
-    while left >= mass && count < trials && count < 1_000 {
-        left -= mass;
-        mass *= odds * (trials - count) as f64 / (count + 1) as f64;
-        count += 1;
-    }
-    count
-}
-
-/// Algorithm BTRS. The logarithms of factorials are rounded: beyond 10^12 trials the acceptance is exact to 10^-3.
-fn binomial_rejection(chance: &mut Chance, trials: u64, p: f64) -> u64 {
-    let n = trials as f64;
-    let spread = (n * p * (1.0 - p)).sqrt();
-    let b = 1.15 + 2.53 * spread;
-    let a = -0.0873 + 0.0248 * b + 0.01 * p;
-    let squeeze = 0.92 - 4.2 / b;
-    let hat = (2.83 + 5.1 / b) * spread;
-    let mode = ((n + 1.0) * p).floor();
-    loop {
-        let (u, v) = (chance.unit() - 0.5, chance.unit());
-        let us = 0.5 - u.abs();
-        let k = ((2.0 * a / us + b) * u + n * p + 0.5).floor();
-        if k < 0.0 || k > n {
-            continue;
-        }
-        if us >= 0.07 && v <= squeeze {
-            return k as u64;
-        }
-        let factorials = |k: f64| libm::lgamma(k + 1.0) + libm::lgamma(n - k + 1.0);
-        let bound = factorials(mode) - factorials(k) + (k - mode) * libm::log(p / (1.0 - p));
-        if libm::log(v * hat / (a / (us * us) + b)) <= bound {
-            return k as u64;
-        }
-    }
+    Odds::new(p).draw(chance, trials)
 }
 
 /// A gamma variable of this shape (at least 1) and mean `shape` (Marsaglia and Tsang, 2000).

@@ -1,14 +1,13 @@
-//! Latency laws as shares of cells, and histograms drawn from them.
+//! Latency laws as shares of the edge's own buckets, and histograms drawn from them: what tests freeze their bins on
+//! must not be coarser here than there.
 
 use staunch_model::{LATENCY_BUCKETS, bucket_bounds_micros};
 
 use crate::chance::Chance;
-use crate::draw::binomial;
+use crate::draw::Odds;
 use crate::world::World;
 
-/// Buckets of the edge's scale that make one cell: 4.4 % wide, less than half a bin of the rank test.
-const BUCKETS_PER_CELL: u16 = 2;
-/// Cells with less than this are left out; a billion requests do not miss them.
+/// Buckets with less than this are left out; a billion requests do not miss them.
 const NOTHING: f64 = 1e-9;
 
 /// Where the tail begins that is stretched, and the percentile that tells by how much, as standard normal quantiles:
@@ -16,12 +15,14 @@ const NOTHING: f64 = 1e-9;
 const TAIL_FROM: f64 = 2.053_748_910_631_823;
 const TAIL_AT: f64 = 2.326_347_874_040_841;
 
-/// A version's latencies as the simulation draws them: one bucket stands for each cell.
+/// A version's latencies as the simulation draws them.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Cells {
     buckets: Vec<u16>,
     /// Share of all cells up to this one, ascending to 1; as long as `buckets`.
     upto: Vec<f64>,
+    /// The chance of lying left of each middle, given its range: what the draw halves by.
+    halves: Vec<Odds>,
 }
 
 /// How a version's latencies differ from the world's.
@@ -43,9 +44,10 @@ impl Cells {
             let at = speeds.iter().map(|speed| law.below(micros as f64, *speed));
             at.sum::<f64>() / speeds.len().max(1) as f64
         };
-        let (mut cells, mut before) = (Self { buckets: Vec::new(), upto: Vec::new() }, 0.0);
-        for bucket in (0..LATENCY_BUCKETS as u16).step_by(usize::from(BUCKETS_PER_CELL)) {
-            let upto = below(bucket_bounds_micros(bucket + BUCKETS_PER_CELL - 1).1);
+        let (mut cells, mut before) =
+            (Self { buckets: Vec::new(), upto: Vec::new(), halves: Vec::new() }, 0.0);
+        for bucket in 0..LATENCY_BUCKETS as u16 {
+            let upto = below(bucket_bounds_micros(bucket).1);
             if upto - before > NOTHING {
                 cells.buckets.push(bucket);
                 cells.upto.push(upto);
@@ -58,12 +60,25 @@ impl Cells {
     /// The last cell takes what is beyond it.
     fn complete(mut self) -> Self {
         if self.buckets.is_empty() {
-            (self.buckets, self.upto) = (vec![LATENCY_BUCKETS as u16 - BUCKETS_PER_CELL], vec![1.0]);
+            (self.buckets, self.upto) = (vec![LATENCY_BUCKETS as u16 - 1], vec![1.0]);
         }
         if let Some(last) = self.upto.last_mut() {
             *last = 1.0;
         }
+        self.halves = vec![Odds::new(0.0); self.buckets.len()];
+        self.prepare(0, self.buckets.len());
         self
+    }
+
+    /// Each middle belongs to one range alone.
+    fn prepare(&mut self, low: usize, high: usize) {
+        if high - low > 1 {
+            let middle = usize::midpoint(low, high);
+            let (before, upto) = self.range(low, high);
+            self.halves[middle] = Odds::new((self.upto[middle - 1] - before) / (upto - before));
+            self.prepare(low, middle);
+            self.prepare(middle, high);
+        }
     }
 
     /// `(bucket, share)`, ascending by bucket.
@@ -99,8 +114,7 @@ impl Cells {
             return into.push((self.buckets[low], requests));
         }
         let middle = usize::midpoint(low, high);
-        let (before, upto) = self.range(low, high);
-        let left = binomial(chance, requests, (self.upto[middle - 1] - before) / (upto - before));
+        let left = self.halves[middle].draw(chance, requests);
         self.halve(chance, left, low, middle, into);
         self.halve(chance, requests - left, middle, high, into);
     }

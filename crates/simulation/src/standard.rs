@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 use staunch_model::{ServiceName, Weight};
 
 use crate::looks::Looks;
-use crate::many::{Progress, Stopped};
+use crate::many::Progress;
 use crate::policy::Policy;
 use crate::presets::{ALIKE, preset};
-use crate::trial::{Simulation, Summary};
+use crate::trial::{Simulation, SimulationError, Summary};
 use crate::world::{World, WorldError};
 
 /// What a row of the table is about.
@@ -74,7 +74,7 @@ pub struct Row {
 }
 
 impl Case {
-    pub fn run(&self, workers: usize, progress: &Progress) -> Result<Row, Stopped> {
+    pub fn run(&self, workers: usize, progress: &Progress) -> Result<Row, SimulationError> {
         let summary = self.simulation.run(workers, progress)?.summary;
         let checks = self.targets.iter().map(|(target, most)| target.check(*most, &summary)).collect();
         Ok(Row { part: self.part, setting: self.setting.to_owned(), summary, checks })

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use crate::chance::Chance;
-use crate::draw::{binomial, burst_lengths, poisson};
+use crate::draw::{binomial, poisson};
+use crate::failing::{Failed, Failing};
 use crate::latency::{Cells, Shape};
 use crate::world::World;
 
@@ -80,15 +81,12 @@ pub(crate) struct Traffic<'s> {
     canary: [Cow<'s, Cells>; 2],
     /// When the canary's instances that serve were started.
     started: Vec<f64>,
-    /// Failures of bursts that go on: the canary's and stable's.
-    pending: [u64; 2],
+    failing: Failing,
 }
 
-const CANARY: usize = 0;
-const STABLE: usize = 1;
-
 impl<'s> Traffic<'s> {
-    pub(crate) fn new(scene: &'s Scene, seed: u64, with_latency: bool) -> Self {
+    /// Traffic begins at `from`, in seconds since the canary's first user.
+    pub(crate) fn new(scene: &'s Scene, seed: u64, with_latency: bool, from: f64) -> Self {
         let mut chance = Chance::new(seed, 0);
         let world = &scene.world;
         let drift = world.drift_sd * chance.normal();
@@ -97,16 +95,16 @@ impl<'s> Traffic<'s> {
             scene,
             chance,
             with_latency,
-            at: 0.0,
+            at: from,
             drift,
             outage: (f64::INFINITY, f64::INFINITY),
             speeds,
             stable: Cow::Borrowed(&scene.usual),
             canary: [Cow::Borrowed(&scene.usual), Cow::Borrowed(&scene.faulty)],
             started: Vec::new(),
-            pending: [0; 2],
+            failing: Failing::new(world.burst, scene.sticky),
         };
-        traffic.outage = traffic.next_outage(0.0);
+        traffic.outage = traffic.next_outage(from);
         if traffic.uneven() {
             let speeds = &traffic.speeds[scene.replicas as usize..];
             traffic.stable = Cow::Owned(Cells::new(world, Shape::USUAL, speeds));
@@ -142,9 +140,17 @@ impl<'s> Traffic<'s> {
         let base = self.base(from, to);
         let faulty = share_within(from, to, world.onset_secs, f64::INFINITY);
         let own = (world.canary_errors - world.errors) * faulty + self.cold(from, to);
-        let (canary, stable) = self.fail(of_canary, requests - of_canary, base, own);
-        let excess = canary.failed as f64 - base * of_canary as f64;
+        let attempts = [of_canary, requests - of_canary];
+        let [canary, stable] = self.failing.fail(&mut self.chance, attempts, base, own);
+        let excess = canary.requests as f64 - base * of_canary as f64;
         self.drift_on(to - from);
+        let arm = |attempts: u64, failed: Failed| Arm {
+            attempts,
+            failed: failed.requests,
+            clients: failed.clients,
+            latency: Vec::new(),
+        };
+        let (canary, stable) = (arm(attempts[0], canary), arm(attempts[1], stable));
         let mut drawn = Drawn { canary, stable, excess };
         if self.with_latency {
             self.time(&mut drawn, faulty);
@@ -200,45 +206,6 @@ impl<'s> Traffic<'s> {
         world.cold_errors * sum / self.started.len() as f64
     }
 
-    /// `base` fails on both, `own` beside it on the canary (less, when negative).
-    fn fail(&mut self, canary: u64, stable: u64, base: f64, own: f64) -> (Arm, Arm) {
-        if self.scene.world.burst <= 1.0 {
-            return (self.each(canary, base + own), self.each(stable, base));
-        }
-        if self.scene.sticky {
-            let begun = [self.begin(canary, base + own), self.begin(stable, base)];
-            return (self.go_on(CANARY, canary, begun[CANARY]), self.go_on(STABLE, stable, begun[STABLE]));
-        }
-        // A client's requests are split one by one: a burst hits both sides, and each failure counts.
-        let shared = self.begin(canary + stable, base + own.min(0.0)).failures;
-        let hit = binomial(&mut self.chance, shared, canary as f64 / (canary + stable).max(1) as f64);
-        let more = self.begin(canary, own).failures;
-        let split = |failures: u64| Begun { failures, clients: u64::MAX };
-        (self.go_on(CANARY, canary, split(hit + more)), self.go_on(STABLE, stable, split(shared - hit)))
-    }
-
-    /// Every failure is another client's.
-    fn each(&mut self, attempts: u64, rate: f64) -> Arm {
-        let failed = binomial(&mut self.chance, attempts, rate.clamp(0.0, 1.0));
-        Arm { attempts, failed, clients: failed, latency: Vec::new() }
-    }
-
-    /// Bursts that begin among so many attempts.
-    fn begin(&mut self, attempts: u64, rate: f64) -> Begun {
-        let burst = self.scene.world.burst;
-        let clients = poisson(&mut self.chance, attempts as f64 * rate.clamp(0.0, 1.0) / burst);
-        Begun { failures: burst_lengths(&mut self.chance, clients, burst), clients }
-    }
-
-    /// A burst that finds no more attempts goes on in the next look. Its client has been counted when it began: one
-    /// that goes on into another minute is counted once where the product would count it twice.
-    fn go_on(&mut self, side: usize, attempts: u64, begun: Begun) -> Arm {
-        let due = self.pending[side].saturating_add(begun.failures);
-        let failed = due.min(attempts);
-        self.pending[side] = due - failed;
-        Arm { attempts, failed, clients: begun.clients.min(failed), latency: Vec::new() }
-    }
-
     /// Draws latencies: failures are the slowest, however fast they failed.
     fn time(&mut self, drawn: &mut Drawn, faulty: f64) {
         let ok = |arm: &Arm| arm.attempts - arm.failed;
@@ -253,13 +220,6 @@ impl<'s> Traffic<'s> {
             }
         }
     }
-}
-
-/// Bursts that begin.
-#[derive(Clone, Copy)]
-struct Begun {
-    failures: u64,
-    clients: u64,
 }
 
 /// The part of `[from, to)` that lies in `[begin, end)`.
@@ -277,7 +237,7 @@ mod tests {
         let scene = Scene::new(&World::read(text).unwrap(), 2, sticky);
         let (mut sums, mut excess) = ([0.0; 4], 0.0);
         for seed in 0..seeds {
-            let mut traffic = Traffic::new(&scene, seed, false);
+            let mut traffic = Traffic::new(&scene, seed, false, 0.0);
             traffic.serve(&[0.0]);
             for look in 1..=360 {
                 let drawn = traffic.until(f64::from(look) * 10.0, 0.05);
@@ -330,7 +290,7 @@ mod tests {
     #[test]
     fn a_late_fault_is_late() {
         let scene = Scene::new(&World::read("late-fault").unwrap(), 1, false);
-        let mut traffic = Traffic::new(&scene, 1, true);
+        let mut traffic = Traffic::new(&scene, 1, true, 0.0);
         let before = traffic.until(1_800.0, 0.05);
         let after = traffic.until(3_600.0, 0.05);
         let rate = |arm: &Arm| arm.failed as f64 / arm.attempts as f64;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use staunch_rollout::IllegalEvent;
 
 use crate::bound::bound_secs;
 use crate::looks::Looks;
@@ -97,16 +98,27 @@ impl TakenBack {
     }
 }
 
+/// Why there are no results.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SimulationError {
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+    /// A fault of the state machine itself.
+    #[error(transparent)]
+    Illegal(#[from] IllegalEvent),
+}
+
 impl Simulation {
     /// Runs all seeds. The results are the same bits whatever the number of workers.
-    pub fn run(&self, workers: usize, progress: &Progress) -> Result<Results, Stopped> {
+    pub fn run(&self, workers: usize, progress: &Progress) -> Result<Results, SimulationError> {
         let trial = self.trial();
         let limit = self.compare.then(|| Limit::tuned(&trial.scene));
         let both = run_all(self.seeds, workers, progress, |seed| {
             let peers = limit.map(|limit| self.backs(&trial, limit, seed));
             (trial.run(seed), peers)
         })?;
-        let (runs, backs): (Vec<Run>, Vec<_>) = both.into_iter().unzip();
+        let (runs, backs): (Vec<_>, Vec<_>) = both.into_iter().unzip();
+        let runs: Vec<Run> = runs.into_iter().collect::<Result<_, _>>()?;
         let backs: Vec<Backs> = backs.into_iter().flatten().collect();
         let summary = Summary { limit, peers: self.peers(&backs), ..self.summary(&runs) };
         let taken_back = taken_back(&runs, &backs);
@@ -114,10 +126,10 @@ impl Simulation {
     }
 
     /// One rollout, look by look.
-    pub fn example(&self, seed: u64) -> (Run, Path) {
+    pub fn example(&self, seed: u64) -> Result<(Run, Path), SimulationError> {
         let mut path = Path::default();
-        let run = self.trial().watched(seed, Some(&mut path));
-        (run, path)
+        let run = self.trial().watched(seed, &mut path)?;
+        Ok((run, path))
     }
 
     fn trial(&self) -> Trial {

@@ -8,7 +8,7 @@ use serde_json::json;
 use staunch_config::Parsed;
 use staunch_model::{ServiceName, ServiceSpec, Weight, human_duration};
 use staunch_simulation::{
-    KEYS, Looks, Policy, Progress, Row, Simulation, Stopped, World, chart, presets, standard, standard_text,
+    KEYS, Looks, Path, Policy, Progress, Row, Simulation, SimulationError, World, chart, presets, standard, standard_text,
     summary_text,
 };
 
@@ -51,7 +51,7 @@ async fn one(term: &Term, place: &Place, args: &SimulateArgs, looks: Looks) -> O
     let total = Total { label: simulation.world.name.clone(), runs: seeds };
     let results = shown(term, total, move |workers, progress| work.run(workers, progress)).await?;
     if let Some(path) = &args.chart {
-        std::fs::write(path, chart(&results, &simulation.example(args.example).1))?;
+        std::fs::write(path, chart(&results, &path_of(&simulation, args.example)?))?;
         term.say(&format!("wrote {}", path.display()));
     }
     match term.output {
@@ -59,6 +59,11 @@ async fn one(term: &Term, place: &Place, args: &SimulateArgs, looks: Looks) -> O
         Output::Json | Output::Jsonl => term.json(&json!({ "summary": results.summary, "looks": looks })),
     }
     Ok(Exit::Ok)
+}
+
+fn path_of(simulation: &Simulation, seed: u64) -> Result<Path, Failure> {
+    let example = simulation.example(seed);
+    example.map(|(_, path)| path).map_err(|error| Failure::new(Exit::Internal, error.to_string()))
 }
 
 async fn table(term: &Term, args: &SimulateArgs, looks: Looks) -> Outcome {
@@ -136,7 +141,7 @@ const PLAIN: Duration = Duration::from_secs(10);
 async fn shown<T: Send + 'static>(
     term: &Term,
     total: Total,
-    work: impl FnOnce(usize, &Progress) -> Result<T, Stopped> + Send + 'static,
+    work: impl FnOnce(usize, &Progress) -> Result<T, SimulationError> + Send + 'static,
 ) -> Result<T, Failure> {
     let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let progress = Arc::new(Progress::default());
@@ -157,12 +162,12 @@ async fn shown<T: Send + 'static>(
         drop(write!(std::io::stderr(), "\r\x1b[2K"));
     }
     let result = result.map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
-    result.map_err(|stopped| {
-        let done = progress.done();
-        Failure::new(
-            Exit::Aborted,
-            format!("{stopped}: {done} of {} rollouts of {}", total.runs, total.label),
-        )
+    result.map_err(|error| match error {
+        SimulationError::Stopped(stopped) => {
+            let (done, of) = (progress.done(), total.runs);
+            Failure::new(Exit::Aborted, format!("{stopped}: {done} of {of} rollouts of {}", total.label))
+        }
+        SimulationError::Illegal(illegal) => Failure::new(Exit::Internal, illegal.to_string()),
     })
 }
 

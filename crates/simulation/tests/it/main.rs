@@ -32,7 +32,7 @@ fn the_same_question_has_the_same_answer_on_any_number_of_workers() {
     asked.compare = true;
     let answers = [1, 2, 5].map(|workers| asked.run(workers, &Progress::default()).unwrap());
     assert!(answers.iter().all(|answer| *answer == answers[0]));
-    let (run, _) = asked.example(3);
+    let (run, _) = asked.example(3).unwrap();
     assert_eq!(run, answers[0].runs[3], "the example is one of the runs");
 }
 
@@ -101,7 +101,7 @@ fn a_chart_is_drawn_of_any_results() {
     {
         let mut asked = simulation(standard_policy(), world, seeds);
         asked.compare = true;
-        let drawing = chart(&asked.run(1, &Progress::default()).unwrap(), &asked.example(0).1);
+        let drawing = chart(&asked.run(1, &Progress::default()).unwrap(), &asked.example(0).unwrap().1);
         assert!(drawing.starts_with("<svg") && drawing.trim_end().ends_with("</svg>"), "{world}");
         assert!(drawing.contains(">evidence</text>") && drawing.contains("prefers-color-scheme"), "{world}");
         assert!(
@@ -160,7 +160,7 @@ proptest! {
         let mut policy = standard_policy();
         (policy.gates, policy.sticky) = (gates, sticky);
         let asked = Simulation { policy, world, looks: Looks::default(), seeds: 1, compare: true };
-        let (run, path) = asked.example(seed);
+        let (run, path) = asked.example(seed).unwrap();
         prop_assert!(run.at_secs <= 40.0 && run.excess.is_finite(), "{run:?}");
         prop_assert!(path.points.iter().all(|point| point.log_e_harm.is_finite()));
         prop_assert!(!summary_text(&asked.run(1, &Progress::default()).unwrap().summary).contains("NaN"));

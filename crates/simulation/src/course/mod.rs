@@ -1,0 +1,202 @@
+//! One rollout under way: the real deciding code, in virtual time, against traffic drawn from the world.
+
+mod ending;
+mod moments;
+
+use staunch_analysis::{ArmLook, Judge, Judgement, Look, SplitLook, Standing};
+use staunch_model::{Histogram, Timestamp};
+use staunch_rollout::{Cause, Event, IllegalEvent, Phase, Service, Snapshot, decide, desired, plan};
+
+use crate::path::Path;
+use crate::run::{Run, Trial};
+use crate::stage::Stage;
+use crate::traffic::{Arm, Drawn, Traffic};
+
+/// A rollout under way.
+pub(crate) struct Course<'t> {
+    pub(super) trial: &'t Trial,
+    pub(super) service: Service,
+    pub(super) stage: Stage,
+    judge: Judge,
+    /// The last judgement that could move the rollout, and what of it could.
+    judgement: Option<Judgement>,
+    standing: Standing,
+    traffic: Traffic<'t>,
+    path: Option<&'t mut Path>,
+    pub(super) now: i64,
+    /// When the first user saw the canary.
+    pub(super) first: Option<i64>,
+    /// When something last changed: looks are fine after it.
+    pub(super) changed: i64,
+    pub(super) full: Option<i64>,
+    pub(super) cause: Option<Cause>,
+    pub(super) excess: f64,
+    pub(super) canary_requests: u64,
+    pub(super) looks: u64,
+}
+
+/// One turn of the real loop decides at most so often.
+const DECISIONS: usize = 4;
+
+impl<'t> Course<'t> {
+    pub(crate) fn new(trial: &'t Trial, seed: u64, path: Option<&'t mut Path>) -> Self {
+        let spec = &trial.spec;
+        let mut service = Service::new(spec.service.clone());
+        service.stable.clone_from(&spec.from);
+        service.replicas = spec.replicas;
+        service.wish.stable = spec.from.as_ref().map(|revision| revision.digest.clone());
+        let start_ms = (trial.scene.world.start_secs * 1e3) as i64;
+        Self {
+            trial,
+            stage: Stage::new(service.wish.clone(), spec.to.digest.clone(), start_ms),
+            service,
+            judge: Judge::new(&trial.question),
+            judgement: None,
+            standing: Standing::default(),
+            traffic: Traffic::new(
+                &trial.scene,
+                seed,
+                trial.policy.needs_latency(),
+                -trial.scene.world.start_secs,
+            ),
+            path,
+            now: 0,
+            first: None,
+            changed: 0,
+            full: None,
+            cause: None,
+            excess: 0.0,
+            canary_requests: 0,
+            looks: 0,
+        }
+    }
+
+    pub(crate) fn run(mut self) -> Result<Run, IllegalEvent> {
+        let spec = Box::new(self.trial.spec.clone());
+        self.service.apply(Timestamp(0), &Event::Admitted { spec, by: String::new(), reason: None })?;
+        self.arrange();
+        while !self.over() {
+            self.decide()?;
+            if self.over() {
+                break;
+            }
+            let next = self.next_moment();
+            self.look(next);
+        }
+        Ok(self.result())
+    }
+
+    fn over(&self) -> bool {
+        let going_back = |phase: &Phase| matches!(phase, Phase::RollingBack { .. }) || phase.is_end();
+        self.service.rollout.as_ref().is_none_or(|rollout| going_back(&rollout.phase))
+            || self.now >= self.horizon()
+    }
+
+    fn decide(&mut self) -> Result<(), IllegalEvent> {
+        for _ in 0..DECISIONS {
+            let Some(rollout) = self.service.active() else { return Ok(()) };
+            let snapshot = Snapshot {
+                now: Timestamp(self.now),
+                observed: &self.stage.observed,
+                judgement: self.judgement.as_ref(),
+            };
+            let events = decide(rollout, &snapshot);
+            if events.is_empty() {
+                return Ok(());
+            }
+            for event in &events {
+                self.note(event);
+                self.service.apply(Timestamp(self.now), event)?;
+            }
+            self.follow();
+            self.arrange();
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, event: &Event) {
+        if let Event::RollbackStarted { cause, .. } = event {
+            self.cause = Some(cause.clone());
+        }
+        let routed = matches!(event, Event::BakeStarted { .. } | Event::Succeeded { .. });
+        if routed && self.full.is_none() {
+            self.full = Some(self.now);
+        }
+    }
+
+    /// A new split: evidence that may open its gates begins anew.
+    fn follow(&mut self) {
+        let wish = &self.service.wish;
+        if wish.canary.is_some() {
+            self.judge.enter_split(wish.generation, wish.canary_weight());
+            self.judgement = self.judgement.take().map(|_| self.judge.judge());
+        }
+        self.changed = self.now;
+    }
+
+    /// Carries out what the planner proposes; an instance that is ready at once may let traffic follow at once.
+    fn arrange(&mut self) {
+        let desired = desired(&self.service);
+        for _ in 0..DECISIONS {
+            let plan = plan(&desired, &self.stage.observed, Timestamp(self.changed));
+            if plan.actions.is_empty() {
+                break;
+            }
+            plan.actions.into_iter().for_each(|action| self.stage.execute(action));
+        }
+        if self.first.is_none() && self.stage.share() > 0.0 {
+            (self.first, self.changed) = (Some(self.now), self.now);
+        }
+    }
+
+    /// Time passes until `next`; what happened meanwhile is judged.
+    fn look(&mut self, next: i64) {
+        let origin = self.origin();
+        let started: Vec<f64> = self.stage.serving().map(|i| (i.started.0 - origin) as f64 / 1e3).collect();
+        self.traffic.serve(&started);
+        let share = self.stage.share();
+        let drawn = self.traffic.until((next - origin) as f64 / 1e3, share);
+        let warming = self.warming();
+        self.now = next;
+        self.take(drawn, share, warming);
+        if self.stage.wait_until(next) {
+            self.arrange();
+        }
+    }
+
+    fn take(&mut self, drawn: Drawn, share: f64, warming: bool) {
+        self.looks += 1;
+        self.excess += drawn.excess;
+        self.canary_requests += drawn.canary.attempts;
+        self.stage.answer(drawn.canary.attempts);
+        let generation =
+            self.stage.observed.split.as_ref().map(|split| split.wish.generation).unwrap_or_default();
+        let split =
+            SplitLook { share, canary: arm(drawn.canary), stable: arm(drawn.stable), strata: Vec::new() };
+        let splits = std::iter::once((generation, split)).collect();
+        self.judge.take(&Look { at: Timestamp(self.now), warming, lapsed: false, splits });
+        self.conclude();
+        if let (Some(path), Some(first)) = (&mut self.path, self.first) {
+            path.add(self.now - first, share, &self.judge.judge());
+        }
+    }
+
+    /// Words and bounds are only worked out when the rollout could move by them.
+    fn conclude(&mut self) {
+        let standing = self.judge.standing();
+        if standing != self.standing || standing.silent || self.judgement.is_none() {
+            self.judgement = Some(self.judge.judge());
+        }
+        self.standing = standing;
+    }
+}
+
+fn arm(drawn: Arm) -> ArmLook {
+    ArmLook {
+        assigned: drawn.attempts,
+        attempts: drawn.attempts,
+        failed: drawn.failed,
+        clients: drawn.clients,
+        latency: Histogram(drawn.latency),
+    }
+}
