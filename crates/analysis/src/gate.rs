@@ -82,7 +82,7 @@ impl Gate {
             Test::ErrorVsStable { pass, .. } => pass.restart(),
             Test::BlastRadius { pass, share, next: opens } => {
                 *opens = next;
-                *pass = NonInferiorityBand::new(*share / next);
+                *pass = pass.for_margin(*share / next);
             }
             Test::LatencyVsStable { .. } | Test::Unanswerable => {}
         }

@@ -233,7 +233,7 @@ impl Harm {
 }
 
 /// Errors that no gate asks about are watched with this part of their weight.
-const WATCHED: f64 = 0.05;
+const WATCHED: f64 = 0.02;
 
 fn weights(question: &Question) -> EvidenceWeights {
     let asked = question.gates.iter().any(|gate| gate.metric == Metric::ErrorRate);

@@ -157,10 +157,7 @@ impl Judge {
             gate.observe(&mut self.harm, split, present);
         }
         let latency = split.latency();
-        let share = if look.lapsed { 0.0 } else { split.share };
-        for test in &mut self.harm.latency {
-            test.observe(share, latency, present);
-        }
+        self.weigh_latency(split, look, present);
         if present {
             self.now.counts.add(split.raw());
             self.now.latency.canary.merge(latency.canary);
@@ -168,6 +165,24 @@ impl Judge {
         }
         self.harm.compare(generation, split, look);
         self.open.entry(generation).or_default().add(split.raw());
+    }
+
+    /// Where users keep to their side, a client that fails in a burst is one slow answer, and the part of the requests
+    /// that the canary has is not the part of the users: what it really had stands in for the coin.
+    fn weigh_latency(&mut self, split: &SplitLook, look: &Look, present: bool) {
+        let share = match (look.lapsed, self.by_request) {
+            (true, _) => 0.0,
+            (false, true) => split.share,
+            (false, false) => split.realised_share(),
+        };
+        let by_client = (!self.by_request).then(|| split.latency_by_client());
+        let latency = match &by_client {
+            Some(arms) => Arms { canary: &arms.canary, stable: &arms.stable },
+            None => split.latency(),
+        };
+        for test in &mut self.harm.latency {
+            test.observe(share, latency, present);
+        }
     }
 
     /// Assignment alone closes a bucket: both sides have attempts. Nothing is thrown away for its outcome.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use staunch_evidence::Counts;
-use staunch_model::{Histogram, SplitGeneration, Timestamp};
+use staunch_model::{Histogram, LATENCY_BUCKETS, SplitGeneration, Timestamp};
 
 use crate::intake::Arms;
 
@@ -57,6 +57,17 @@ pub struct Stratum {
     pub stable: (u64, u64),
 }
 
+impl ArmLook {
+    /// Failures are in the last bucket, however fast they failed.
+    fn latency_by_client(&self) -> Histogram {
+        let mut latency = self.latency.clone();
+        if let Some(last) = latency.0.last_mut().filter(|last| usize::from(last.0) == LATENCY_BUCKETS - 1) {
+            last.1 = last.1.saturating_sub(self.failed.saturating_sub(self.clients));
+        }
+        latency
+    }
+}
+
 impl SplitLook {
     /// Attempts and failures: what people see, and what a pass must overcome.
     pub(crate) fn raw(&self) -> Arms<Counts> {
@@ -70,6 +81,15 @@ impl SplitLook {
     }
     pub(crate) fn latency(&self) -> Arms<&Histogram> {
         Arms { canary: &self.canary.latency, stable: &self.stable.latency }
+    }
+    /// The same with each failing client counted once.
+    pub(crate) fn latency_by_client(&self) -> Arms<Histogram> {
+        Arms { canary: self.canary.latency_by_client(), stable: self.stable.latency_by_client() }
+    }
+    /// The canary's part of the attempts, 0 to 1; 0 without any.
+    pub(crate) fn realised_share(&self) -> f64 {
+        let all = self.canary.attempts + self.stable.attempts;
+        if all == 0 { 0.0 } else { self.canary.attempts as f64 / all as f64 }
     }
     /// Attempts and failing clients by group of routes.
     pub(crate) fn by_group(&self) -> impl Iterator<Item = (u16, Arms<Counts>)> {

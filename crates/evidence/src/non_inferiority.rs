@@ -28,6 +28,12 @@ impl NonInferiority {
         self.stable = self.stable.plus(stable);
     }
 
+    /// Evidence against another margin begins; what was learnt about the rates stays, since it only steers the bets.
+    #[must_use]
+    pub fn for_margin(&self, margin: f64) -> Self {
+        Self { canary: self.canary, stable: self.stable, ..Self::new(margin) }
+    }
+
     /// Evidence begins anew; what was learnt about the rates stays, since it only steers the bets to come.
     pub fn restart(&mut self) {
         self.log_e = 0.0;

@@ -18,7 +18,16 @@ const RUNGS: [f64; 5] = [5.0, 2.0, 0.7, 0.4, 0.2];
 impl NonInferiorityBand {
     /// As [`NonInferiority::new`]; margins that would not be below 1 are left out.
     pub fn new(margin: f64) -> Self {
-        let deciding = NonInferiority::new(margin);
+        Self::of(NonInferiority::new(margin))
+    }
+
+    /// As [`NonInferiority::for_margin`].
+    #[must_use]
+    pub fn for_margin(&self, margin: f64) -> Self {
+        Self::of(self.deciding.for_margin(margin))
+    }
+
+    fn of(deciding: NonInferiority) -> Self {
         let margins = RUNGS.iter().map(|rung| deciding.margin() * rung).filter(|margin| *margin < 0.99);
         Self { others: margins.map(|margin| (margin, 0.0)).collect(), deciding }
     }

@@ -174,7 +174,7 @@ pub struct EvidenceWeights {
 
 impl Default for EvidenceWeights {
     fn default() -> Self {
-        Self { errors: 0.70, latency: 0.20, limits: 0.06, guard: 0.04 }
+        Self { errors: 0.72, latency: 0.20, limits: 0.05, guard: 0.03 }
     }
 }
 

@@ -41,7 +41,7 @@ impl From<&ServiceSpec> for Policy {
 }
 
 impl Policy {
-    /// The rollout of the standard table: 1, 5, 25, 50 % for at least ten seconds each, then everyone and a bake of ten
+    /// The rollout of the standard table: 5, 25, 50 % for at least ten seconds each, then everyone and a bake of ten
     /// seconds; a blast radius of half a percent, and latency at most a tenth above stable's. Else the defaults.
     pub fn standard(service: ServiceName) -> Self {
         let ten = Duration::from_secs(10);
@@ -50,7 +50,7 @@ impl Policy {
         Self {
             service,
             canary: CanarySpec {
-                steps: [100, 500, 2_500, 5_000].into_iter().filter_map(|points| step(points, ten)).collect(),
+                steps: [500, 2_500, 5_000].into_iter().filter_map(|points| step(points, ten)).collect(),
                 bake: ten,
                 holdback: Weight::try_from(500).unwrap_or_default(),
                 prepare_deadline: long,
@@ -104,6 +104,20 @@ impl Policy {
     #[must_use]
     pub fn without_latency(mut self) -> Self {
         self.gates.retain(|gate| gate.metric == Metric::ErrorRate);
+        self
+    }
+
+    /// The same with one gate: latency, by so much.
+    #[must_use]
+    pub fn latency_alone(mut self, margin: f64) -> Self {
+        let limit = GateLimit::VsStableRatio { margin };
+        self.gates = vec![GateSpec { metric: Metric::LatencyP95, limit, no_data: NoData::Hold }];
+        self
+    }
+
+    #[must_use]
+    pub fn with_replicas(mut self, replicas: u32) -> Self {
+        self.replicas = replicas;
         self
     }
 

@@ -34,8 +34,8 @@ pub static ALIKE: [Preset; 7] = [
     },
     Preset {
         name: "warm-up",
-        about: "a fresh instance fails 5 % more, decaying in 30 s",
-        shape: |world| world.cold_errors = 0.05,
+        about: "a fresh instance fails 5 % more, which is gone after 30 s",
+        shape: |world| (world.cold_errors, world.cold_secs) = (0.05, 6.0),
     },
     Preset {
         name: "slow-instance",

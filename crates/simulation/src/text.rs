@@ -102,9 +102,9 @@ fn title(part: Part) -> &'static str {
         }
         Part::Delay => "A fault, 5 % on the new version, instances warm: found after, in seconds",
         Part::Bad => {
-            "A bad release through 1, 5, 25, 50, 100 %: failed requests beyond what the old version has"
+            "A bad release through 5, 25, 50, 100 %: failed requests beyond what the old version has"
         }
-        Part::Good => "A good release through 1, 5, 25, 50, 100 %: seconds until everyone has it",
+        Part::Good => "A good release through 5, 25, 50, 100 %: seconds until everyone has it",
     }
 }
 

@@ -510,10 +510,10 @@ const fn weight() -> Kind {
 
 pub(crate) static WEIGHTS: Table = Table {
     groups: &[&[
-        key("errors", weight(), Default("\"70%\""), "The error rate against stable's."),
+        key("errors", weight(), Default("\"72%\""), "The error rate against stable's."),
         key("latency", weight(), Default("\"20%\""), "Latency against stable's, shared by its gates."),
-        key("limits", weight(), Default("\"6%\""), "Absolute limits, shared by their gates."),
-        key("guard", weight(), Default("\"4%\""), "The guard against gross failure."),
+        key("limits", weight(), Default("\"5%\""), "Absolute limits, shared by their gates."),
+        key("guard", weight(), Default("\"3%\""), "The guard against gross failure."),
     ]],
 };
 

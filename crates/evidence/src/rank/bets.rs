@@ -1,7 +1,7 @@
 //! What is bet, and how much on each. The mirror image has no far tail worth a bet.
 
 /// On shifts of the whole distribution; the rest is bet on its far tail.
-const ON_SHIFTS: f64 = 0.68;
+const ON_SHIFTS: f64 = 0.80;
 /// How strongly each shift is suspected: the exponent `η`. Three, a factor of 2.6 apart, find shifts of 10 to 100 % on
 /// log-normal latencies with σ from 0.2 to 1 sooner than four closer ones: each carries more of the mass.
 pub(super) const TILTS: [f64; 3] = [0.18, 0.45, 1.2];
