@@ -11,6 +11,7 @@
 
 mod absolute;
 mod blame;
+mod calibration;
 mod clients;
 mod errors;
 mod forecast;
@@ -31,6 +32,7 @@ mod severity;
 mod verdict;
 mod words;
 
+pub use calibration::Calibration;
 pub use forecast::{Needs, Outlook, canary_requests};
 pub use hearing::Hearing;
 pub use judge::{Judge, Standing};

@@ -72,7 +72,7 @@ pub(crate) fn plan(
         unchanged: from.is_some_and(|from| from.digest == to.digest),
         changed: staunch_rollout::changed(from, to),
         requests_per_second: rate,
-        notes: notes(spec, &steps, rate, first),
+        notes: notes(spec, &steps, rate, first).into_iter().chain(view.dispersion.clone()).collect(),
         steps,
         bake_ms: millis(spec.canary.bake),
         total_ms,

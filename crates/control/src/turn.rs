@@ -26,6 +26,9 @@ impl Loop {
         }
         if let Some(serving) = self.book.services.get(name).and_then(serving) {
             watch.pulse.observe(reports, name, serving, now);
+            if watch.spec.edge.sticky.is_some() {
+                watch.calibration.observe(reports, name, serving, now);
+            }
         }
     }
 

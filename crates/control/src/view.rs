@@ -28,6 +28,9 @@ pub struct ServiceView {
     pub series: Vec<Point>,
     /// The present rollout or the last one.
     pub rollout: Option<RolloutView>,
+    /// What the traffic's own failures say about comparisons.
+    #[serde(default)]
+    pub dispersion: Option<String>,
     /// Failures have risen above what is usual, and are still high.
     #[serde(default)]
     pub alarm: Option<String>,
@@ -124,6 +127,7 @@ pub(crate) fn show(
         canary_rates,
         series: watch.map(|watch| watch.live.series()).unwrap_or_default(),
         rollout: service.rollout.as_ref().map(|rollout| show_rollout(rollout, watch, observed, now)),
+        dispersion: watch.and_then(|watch| watch.calibration.sentence()),
         alarm: watch.and_then(|watch| watch.pulse.alarm()).map(|alarm| alarm.because.clone()),
         trouble,
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use staunch_analysis::{Hearing, Judgement, Needs, Outcome, Pulse};
+use staunch_analysis::{Calibration, Hearing, Judgement, Needs, Outcome, Pulse};
 use staunch_model::{
     RevisionDigest, RolloutId, RolloutSpec, ServiceName, ServiceSpec, SplitGeneration, Timestamp,
 };
@@ -25,6 +25,7 @@ pub(crate) struct Watch {
     pub(crate) case: Option<Case>,
     pub(crate) past: Past,
     pub(crate) pulse: Pulse,
+    pub(crate) calibration: Calibration,
     /// When the revision that serves everyone took over.
     pub(crate) promoted: Option<Timestamp>,
     /// When the present wish was decided.
@@ -57,6 +58,7 @@ impl Watch {
             case,
             past,
             pulse: Pulse::default(),
+            calibration: Calibration::default(),
             promoted: None,
             wish_since: now,
             generation: SplitGeneration::default(),
@@ -91,6 +93,7 @@ impl Watch {
         Self {
             live: old.live,
             pulse: old.pulse,
+            calibration: old.calibration,
             promoted: old.promoted,
             generation: old.generation,
             shifted: old.shifted,

@@ -55,6 +55,9 @@ pub(crate) async fn run(term: &Term, cli: &Cli, place: &Place, args: &DoctorArgs
         control,
         check_journal(place),
     ];
+    if running {
+        checks.extend(check_evidence(cli, place).await);
+    }
     for service in &services {
         checks.extend(check_service(service, running));
     }
@@ -169,6 +172,20 @@ async fn check_control(cli: &Cli, place: &Place) -> Check {
         },
         Err(failure) => Check::warn("control.running", failure.message, "staunch up"),
     }
+}
+
+/// Whether the gates can be decided at today's traffic, before a rollout waits for them.
+async fn check_evidence(cli: &Cli, place: &Place) -> Option<Check> {
+    let remote = Remote::new(&cli.global, place).ok()?;
+    for service in remote.services().await.ok()? {
+        let Ok(plan) = remote.plan(&service.name).await else { continue };
+        let stuck = plan.steps.iter().any(|step| step.expected_ms.is_none());
+        if let Some(note) = plan.notes.first().filter(|_| stuck) {
+            let text = format!("{}: {note}", service.name);
+            return Some(Check::warn("evidence.traffic", text, format!("staunch plan {}", service.name)));
+        }
+    }
+    Some(Check::ok("evidence.traffic", "the gates can be decided at today's traffic"))
 }
 
 fn check_journal(place: &Place) -> Check {
