@@ -8,8 +8,8 @@ use serde_json::json;
 use staunch_config::Parsed;
 use staunch_model::{ServiceName, ServiceSpec, Weight, human_duration};
 use staunch_simulation::{
-    KEYS, Looks, Path, Policy, Progress, Row, Simulation, SimulationError, World, chart, presets, standard, standard_text,
-    summary_text,
+    KEYS, Looks, Path, Policy, Progress, Row, Simulation, SimulationError, World, chart, presets, standard,
+    standard_text, summary_text,
 };
 
 use crate::args::{Output, SimulateArgs};
