@@ -299,6 +299,25 @@ mod tests {
         assert_eq!(counted, after.canary.attempts);
     }
 
+    /// The same bits on every machine: a change here changes every simulation.
+    #[test]
+    fn a_seed_is_a_world_line() {
+        let world = "outages,burst=3,instances-sd=0.05,rps=200,swing=0.5,drift-sd=0.5,cold-errors=0.1";
+        let scene = Scene::new(&World::read(world).unwrap(), 2, true);
+        let mut traffic = Traffic::new(&scene, 7, true, -1.0);
+        traffic.serve(&[-1.0]);
+        let told = [10.0, 900.0].map(|to| {
+            let drawn = traffic.until(to, 0.05);
+            let latency =
+                |arm: &Arm| arm.latency.iter().map(|(bucket, count)| u64::from(*bucket) * count).sum();
+            let told = |arm: &Arm| -> [u64; 4] { [arm.attempts, arm.failed, arm.clients, latency(arm)] };
+            [told(&drawn.canary), told(&drawn.stable)]
+        });
+        let short = [[107, 0, 0, 40_055], [1_970, 0, 0, 724_714]];
+        let long = [[11_991, 113, 42, 4_483_843], [229_638, 2_167, 677, 85_423_322]];
+        assert_eq!(told, [short, long]);
+    }
+
     #[test]
     fn silence_and_certain_failure_are_drawn() {
         let ([canary, ..], excess) = hour("rps=0", false, 1);

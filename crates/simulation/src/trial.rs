@@ -35,7 +35,7 @@ pub struct Summary {
     pub world: World,
     /// Rolled back by evidence though the canary was not worse, or not yet.
     pub false_rollbacks: Share,
-    /// Worse, and neither rolled back by evidence nor for another reason.
+    /// Worse, and neither rolled back by evidence nor for another reason; not those that ended before the fault began.
     pub missed: Share,
     pub promoted: Share,
     /// Taken back by a deadline or for want of data.
@@ -153,7 +153,10 @@ impl Simulation {
         };
         let wrong = |run: &Run| run.end == End::Blamed && self.is_false(run.at_secs);
         let right = |run: &&Run| run.end == End::Blamed && !self.is_false(run.at_secs);
-        let missed = |run: &Run| self.world.has_fault() && matches!(run.end, End::Promoted | End::Unfinished);
+        let missed = |run: &Run| {
+            let there = self.world.has_fault() && run.at_secs >= self.world.onset_secs;
+            there && matches!(run.end, End::Promoted | End::Unfinished)
+        };
         let spread = |values: Vec<f64>| Spread::of(&values);
         Summary {
             world: self.world.clone(),
