@@ -34,7 +34,7 @@ pub use forecast::canary_requests;
 pub use hearing::Hearing;
 pub use judge::{Judge, Standing};
 pub use ledger::RouteTotals;
-pub use look::{ArmLook, Look, SplitLook, Stratum};
+pub use look::{ArmLook, Look, SplitLook, Stratum, WarmingLook};
 pub use question::Question;
 pub use replay::{Asked, Course, Difference, Moment, Record, Replay, ReplayError, Said, replay};
 pub use severity::{Severity, severity};
