@@ -129,14 +129,13 @@ impl Draft {
         arm.failed += failed;
         arm.clients += failed;
         arm.latency.merge(&sample.latency);
-        if sample.warming {
-            return;
+        if !sample.warming {
+            let stratum = self.strata.entry((sample.generation, group)).or_default();
+            stratum.group = group;
+            let counts = stratum.side(side);
+            counts.0 += attempts;
+            counts.1 += failed;
         }
-        let stratum = self.strata.entry((sample.generation, group)).or_default();
-        stratum.group = group;
-        let counts = stratum.side(side);
-        counts.0 += attempts;
-        counts.1 += failed;
     }
 
     fn forgive(&mut self, failure: &Failure, side: Side, group: u16) {

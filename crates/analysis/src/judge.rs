@@ -146,11 +146,9 @@ impl Judge {
     fn add_totals(&mut self, split: &SplitLook) {
         self.judged.add(split.raw());
         self.judged.add(split.warming.raw());
-        for (total, arms) in [
-            (&mut self.latency.canary, [&split.canary, &split.warming.canary]),
-            (&mut self.latency.stable, [&split.stable, &split.warming.stable]),
-        ] {
-            arms.iter().for_each(|arm| total.merge(&arm.latency));
+        for latency in [split.latency(), split.warming.latency()] {
+            self.latency.canary.merge(latency.canary);
+            self.latency.stable.merge(latency.stable);
         }
     }
 
@@ -178,7 +176,8 @@ impl Judge {
             gate.observe(&mut self.harm, split, present);
         }
         let latency = split.latency();
-        let share = if look.lapsed { 0.0 } else { split.share };
+        // What is left after a warm-up is not split as the whole was: nothing is bet on who got a slow answer.
+        let share = if look.lapsed || split.has_warming() { 0.0 } else { split.share };
         for test in &mut self.harm.latency {
             test.observe(share, latency, present);
         }

@@ -86,9 +86,16 @@ impl WarmingLook {
     pub(crate) fn distinct(&self) -> Arms<Counts> {
         Arms { canary: self.canary.distinct(), stable: self.stable.distinct() }
     }
+    pub(crate) fn latency(&self) -> Arms<&Histogram> {
+        Arms { canary: &self.canary.latency, stable: &self.stable.latency }
+    }
 }
 
 impl SplitLook {
+    /// Whether some of the requests were given to warming instances.
+    pub(crate) fn has_warming(&self) -> bool {
+        !self.warming.is_empty()
+    }
     /// Attempts and failures: what people see, and what a pass must overcome.
     pub(crate) fn raw(&self) -> Arms<Counts> {
         Arms { canary: self.canary.raw(), stable: self.stable.raw() }
