@@ -278,3 +278,75 @@ fn state_of(state: &ProcessState) -> InstanceState {
         ProcessState::CannotExec { error } => InstanceState::CannotExec { error: error.clone() },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use staunch_model::{HealthSpec, ProbeSpec, ProbeTarget};
+    use std::time::Duration;
+
+    use super::*;
+
+    const STARTED: Timestamp = Timestamp(100);
+
+    fn service() -> ServiceName {
+        ServiceName::try_from("shop".to_owned()).unwrap()
+    }
+
+    fn digest() -> RevisionDigest {
+        RevisionDigest::from_sha256([1; 32])
+    }
+
+    fn running(pid: u32, started: Timestamp) -> ProcessStatus {
+        let second = Duration::from_secs(1);
+        let ready =
+            ProbeSpec { target: ProbeTarget::Tcp, interval: second, timeout: second, fall: 1, rise: 1 };
+        ProcessStatus {
+            spec: InstanceSpec {
+                id: InstanceId("shop-1".to_owned()),
+                service: service(),
+                revision: digest(),
+                command: Vec::new(),
+                dir: "/".into(),
+                env: BTreeMap::new(),
+                port: 1,
+                grace_ms: 0,
+                health: HealthSpec { ready, live: None, start_timeout: second },
+            },
+            state: ProcessState::Running,
+            process: Some(Identity { pid, start_time: 1 }),
+            started: Some(started),
+            exit_count: 0,
+            exits: Vec::new(),
+            log_dropped: 0,
+        }
+    }
+
+    #[test]
+    fn one_that_is_started_serves_since_it_was_first_ready() {
+        let mut tracked = Tracked::new(service(), digest(), Timestamp(90));
+        tracked.update(&running(7, STARTED), Timestamp(110));
+        assert_eq!(tracked.serves_since(), STARTED, "it may get requests for want of a ready one");
+        tracked.set_ready(true, Timestamp(200));
+        tracked.set_ready(false, Timestamp(300));
+        tracked.set_ready(true, Timestamp(400));
+        assert_eq!(tracked.serves_since(), Timestamp(200));
+    }
+
+    #[test]
+    fn one_that_ran_before_counts_from_its_start_however_late_it_is_found() {
+        let mut tracked = Tracked::found(service(), digest(), Timestamp(9_000));
+        tracked.update(&running(7, STARTED), Timestamp(9_000));
+        tracked.set_ready(true, Timestamp(9_100));
+        assert_eq!(tracked.serves_since(), STARTED);
+    }
+
+    #[test]
+    fn another_process_begins_anew() {
+        let mut tracked = Tracked::found(service(), digest(), Timestamp(9_000));
+        tracked.update(&running(7, STARTED), Timestamp(9_000));
+        tracked.set_ready(true, Timestamp(9_100));
+        tracked.update(&running(8, Timestamp(9_500)), Timestamp(9_510));
+        tracked.set_ready(true, Timestamp(9_600));
+        assert_eq!(tracked.serves_since(), Timestamp(9_600));
+    }
+}
