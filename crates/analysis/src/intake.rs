@@ -58,6 +58,9 @@ impl Arms<Counts> {
 pub(crate) struct Intake {
     pub(crate) subject: Subject,
     clients: Arms<FailingClients>,
+    /// Those that failed on warming instances are known apart: what is compared shall not depend on the warm-up.
+    #[serde(default)]
+    young: Arms<FailingClients>,
     /// Routes that are a group of their own, in the order in which they were first seen.
     routes: Vec<String>,
 }
@@ -67,7 +70,12 @@ const MOST_GROUPS: usize = 31;
 
 impl Intake {
     pub(crate) fn new(spec: &RolloutSpec, sticky: bool) -> Self {
-        Self { subject: Subject::new(spec, sticky), clients: Arms::default(), routes: Vec::new() }
+        Self {
+            subject: Subject::new(spec, sticky),
+            clients: Arms::default(),
+            young: Arms::default(),
+            routes: Vec::new(),
+        }
     }
 
     pub(crate) fn look(&mut self, report: &EdgeReport, at: Timestamp) -> Look {
@@ -103,7 +111,8 @@ impl Intake {
     fn forgive_repeated(&mut self, report: &EdgeReport, at: Timestamp, draft: &mut Draft) {
         for failure in &report.failures {
             let Some(side) = self.subject.side_of(&failure.service, &failure.revision) else { continue };
-            if self.clients.side(side).has_failed(at, failure.client) {
+            let clients = if failure.warming { &mut self.young } else { &mut self.clients };
+            if clients.side(side).has_failed(at, failure.client) {
                 let group = self.group_of(&failure.route);
                 draft.forgive(failure, side, group);
             }

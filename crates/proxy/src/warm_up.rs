@@ -14,8 +14,8 @@ pub(crate) struct Warmth {
     pub(crate) since: Timestamp,
     age: Duration,
     known_micros: u64,
-    /// First attempts that fell into the warm-up. Another edge may have given it more, and its requests alone then end
-    /// no warm-up that has begun elsewhere: the age does.
+    /// First attempts that fell into the warm-up, by this edge alone. Where another has given it more, the age is what
+    /// ends the warm-up.
     given: AtomicU64,
 }
 
