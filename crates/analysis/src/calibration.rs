@@ -87,6 +87,7 @@ mod tests {
             client,
             trace: None,
             shielded: false,
+            warming: false,
         };
         let mut calibration = Calibration::default();
         for minute in 0..minutes {

@@ -62,9 +62,7 @@ impl Errors {
     ) {
         self.restart_when_due(split, at);
         if self.by_request {
-            let counts = split.distinct();
-            let share = if lapsed { 0.0 } else { split.share };
-            self.process.observe_assigned(share, counts.canary, counts.stable);
+            self.compare_assigned(split, lapsed);
         } else {
             self.compare_groups(generation, split, at);
         }
@@ -79,6 +77,17 @@ impl Errors {
             self.failures = 0;
         }
         self.failures = self.failures.saturating_add(split.canary.clients + split.stable.clients);
+    }
+
+    /// While instances warm up, what is left of the split is not what the coin said: then the looks in which both sides
+    /// have attempts count by their own numbers.
+    fn compare_assigned(&mut self, split: &SplitLook, lapsed: bool) {
+        let counts = split.distinct();
+        if split.has_warming() {
+            self.process.observe(counts.canary, counts.stable);
+        } else if !lapsed {
+            self.process.observe_assigned(split.share, counts.canary, counts.stable);
+        }
     }
 
     fn compare_groups(&mut self, generation: SplitGeneration, split: &SplitLook, at: Timestamp) {

@@ -40,11 +40,10 @@ impl Hearing {
         self.judge.enter_split(generation, weight);
     }
 
-    /// Takes the samples of its service and its two revisions, and returns what the judge was shown. While
-    /// `warming`, they only feed the guard against gross failure and the totals.
-    pub fn observe(&mut self, report: &EdgeReport, at: Timestamp, warming: bool) -> Look {
+    /// Takes the samples of its service and its two revisions, and returns what the judge was shown.
+    pub fn observe(&mut self, report: &EdgeReport, at: Timestamp) -> Look {
         self.ledger.add(&self.intake.subject, report);
-        let look = self.intake.look(report, at, warming);
+        let look = self.intake.look(report, at);
         self.judge.take(&look);
         look
     }

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use staunch_evidence::Counts;
 use staunch_model::{
-    EdgeReport, RevisionDigest, RolloutSpec, Sample, ServiceName, SplitGeneration, Timestamp,
+    EdgeReport, Failure, RevisionDigest, RolloutSpec, Sample, ServiceName, SplitGeneration, Timestamp,
 };
 
 use crate::clients::FailingClients;
-use crate::look::{ArmLook, Look, SplitLook, Stratum};
+use crate::look::{ArmLook, Look, SplitLook, Stratum, WarmingLook};
 
 /// Which samples concern this rollout.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -58,6 +58,9 @@ impl Arms<Counts> {
 pub(crate) struct Intake {
     pub(crate) subject: Subject,
     clients: Arms<FailingClients>,
+    /// Those that failed on warming instances are known apart: what is compared shall not depend on the warm-up.
+    #[serde(default)]
+    young: Arms<FailingClients>,
     /// Routes that are a group of their own, in the order in which they were first seen.
     routes: Vec<String>,
 }
@@ -67,10 +70,15 @@ const MOST_GROUPS: usize = 31;
 
 impl Intake {
     pub(crate) fn new(spec: &RolloutSpec, sticky: bool) -> Self {
-        Self { subject: Subject::new(spec, sticky), clients: Arms::default(), routes: Vec::new() }
+        Self {
+            subject: Subject::new(spec, sticky),
+            clients: Arms::default(),
+            young: Arms::default(),
+            routes: Vec::new(),
+        }
     }
 
-    pub(crate) fn look(&mut self, report: &EdgeReport, at: Timestamp, warming: bool) -> Look {
+    pub(crate) fn look(&mut self, report: &EdgeReport, at: Timestamp) -> Look {
         let mut draft = Draft::default();
         for sample in &report.samples {
             if let Some(side) = self.subject.side_of(&sample.service, &sample.revision) {
@@ -82,7 +90,7 @@ impl Intake {
             self.forgive_repeated(report, at, &mut draft);
         }
         let lapsed = report.lapsed.contains_key(self.subject.service.as_str());
-        Look { at, warming, lapsed, splits: draft.finish() }
+        Look { at, lapsed, splits: draft.finish() }
     }
 
     /// A route's group depends on when it was first seen alone, never on how its requests ended.
@@ -103,9 +111,10 @@ impl Intake {
     fn forgive_repeated(&mut self, report: &EdgeReport, at: Timestamp, draft: &mut Draft) {
         for failure in &report.failures {
             let Some(side) = self.subject.side_of(&failure.service, &failure.revision) else { continue };
-            if self.clients.side(side).has_failed(at, failure.client) {
+            let clients = if failure.warming { &mut self.young } else { &mut self.clients };
+            if clients.side(side).has_failed(at, failure.client) {
                 let group = self.group_of(&failure.route);
-                draft.forgive(failure.generation, side, group);
+                draft.forgive(failure, side, group);
             }
         }
     }
@@ -123,25 +132,28 @@ impl Draft {
         let split = self.splits.entry(sample.generation).or_default();
         split.share = sample.weight.ratio();
         let (attempts, failed) = (sample.outcomes.judged(), sample.outcomes.failed());
-        let arm = split.arm(side);
+        let arm = split.arm(side, sample.warming);
         arm.assigned += sample.outcomes.assigned;
         arm.attempts += attempts;
         arm.failed += failed;
         arm.clients += failed;
         arm.latency.merge(&sample.latency);
-        let stratum = self.strata.entry((sample.generation, group)).or_default();
-        stratum.group = group;
-        let counts = stratum.side(side);
-        counts.0 += attempts;
-        counts.1 += failed;
+        if !sample.warming {
+            let stratum = self.strata.entry((sample.generation, group)).or_default();
+            stratum.group = group;
+            let counts = stratum.side(side);
+            counts.0 += attempts;
+            counts.1 += failed;
+        }
     }
 
-    fn forgive(&mut self, generation: SplitGeneration, side: Side, group: u16) {
-        if let Some(split) = self.splits.get_mut(&generation) {
-            let arm = split.arm(side);
+    fn forgive(&mut self, failure: &Failure, side: Side, group: u16) {
+        if let Some(split) = self.splits.get_mut(&failure.generation) {
+            let arm = split.arm(side, failure.warming);
             arm.clients = arm.clients.saturating_sub(1);
         }
-        if let Some(stratum) = self.strata.get_mut(&(generation, group)) {
+        let stratum = self.strata.get_mut(&(failure.generation, group)).filter(|_| !failure.warming);
+        if let Some(stratum) = stratum {
             let counts = stratum.side(side);
             counts.1 = counts.1.saturating_sub(1);
         }
@@ -158,10 +170,15 @@ impl Draft {
 }
 
 impl SplitLook {
-    fn arm(&mut self, side: Side) -> &mut ArmLook {
-        match side {
-            Side::Canary => &mut self.canary,
-            Side::Stable => &mut self.stable,
+    fn arm(&mut self, side: Side, warming: bool) -> &mut ArmLook {
+        let Self {
+            canary, stable, warming: WarmingLook { canary: young_canary, stable: young_stable }, ..
+        } = self;
+        match (side, warming) {
+            (Side::Canary, false) => canary,
+            (Side::Stable, false) => stable,
+            (Side::Canary, true) => young_canary,
+            (Side::Stable, true) => young_stable,
         }
     }
 }

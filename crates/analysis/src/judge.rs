@@ -33,6 +33,7 @@ pub struct Judge {
     /// Buckets that wait for attempts on both sides, by split.
     open: BTreeMap<SplitGeneration, Arms<Counts>>,
     ticked: Option<Timestamp>,
+    /// Of the canary's requests in the last look that had some, all went to warming instances.
     pub(crate) warming: bool,
     /// Since the rollout began, warm-up included.
     pub(crate) judged: Arms<Counts>,
@@ -113,24 +114,43 @@ impl Judge {
         self.routing = random.then(|| SampleRatio::new(&[share, 1.0 - share]));
     }
 
-    /// One look. Looks taken while warming only feed the guard against gross failure and the totals.
+    /// One look. What warming instances did only feeds the guard against gross failure, the totals and the ratio of
+    /// the assignment.
     pub fn take(&mut self, look: &Look) {
         self.tick(look.at);
-        self.warming = look.warming;
+        self.note_warming(look);
         for (generation, split) in &look.splits {
-            self.judged.add(split.raw());
-            self.latency.canary.merge(&split.canary.latency);
-            self.latency.stable.merge(&split.stable.latency);
-            self.harm.guard.observe(split.distinct());
+            self.add_totals(split);
+            let mut distinct = split.distinct();
+            distinct.add(split.warming.distinct());
+            self.harm.guard.observe(distinct);
             if *generation == self.now.generation {
                 self.count_present(split, look.lapsed);
             }
-            if !look.warming {
-                self.weigh(*generation, split, look);
-            }
+            self.weigh(*generation, split, look);
         }
         self.close_buckets();
         self.decide();
+    }
+
+    fn note_warming(&mut self, look: &Look) {
+        let [mut warm, mut warming] = [0_u64; 2];
+        for split in look.splits.values() {
+            warm = warm.saturating_add(split.canary.assigned);
+            warming = warming.saturating_add(split.warming.canary.assigned);
+        }
+        if warm > 0 || warming > 0 {
+            self.warming = warm == 0;
+        }
+    }
+
+    fn add_totals(&mut self, split: &SplitLook) {
+        self.judged.add(split.raw());
+        self.judged.add(split.warming.raw());
+        for latency in [split.latency(), split.warming.latency()] {
+            self.latency.canary.merge(latency.canary);
+            self.latency.stable.merge(latency.stable);
+        }
     }
 
     fn tick(&mut self, at: Timestamp) {
@@ -145,9 +165,9 @@ impl Judge {
     }
 
     fn count_present(&mut self, split: &SplitLook, lapsed: bool) {
-        self.now.seen += split.canary.attempts;
+        self.now.seen += split.canary.attempts + split.warming.canary.attempts;
         if let Some(routing) = self.routing.as_mut().filter(|_| !lapsed) {
-            routing.observe(&[split.canary.assigned, split.stable.assigned]);
+            routing.observe(&split.assigned());
         }
     }
 
@@ -170,7 +190,8 @@ impl Judge {
     /// Where users keep to their side, a client that fails in a burst is one slow answer, and the part of the requests
     /// that the canary has is not the part of the users: what it really had stands in for the coin.
     fn weigh_latency(&mut self, split: &SplitLook, look: &Look, present: bool) {
-        let share = match (look.lapsed, self.by_request) {
+        // What is left after a warm-up is not split as the whole was.
+        let share = match (look.lapsed || split.has_warming(), self.by_request) {
             (true, _) => 0.0,
             (false, true) => split.share,
             (false, false) => split.realised_share(),

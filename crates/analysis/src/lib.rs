@@ -37,7 +37,7 @@ pub use forecast::{Needs, Outlook, canary_requests};
 pub use hearing::Hearing;
 pub use judge::{Judge, Standing};
 pub use ledger::RouteTotals;
-pub use look::{ArmLook, Look, SplitLook, Stratum};
+pub use look::{ArmLook, Look, SplitLook, Stratum, WarmingLook};
 pub use pulse::{Alarm, Pulse};
 pub use question::Question;
 pub use replay::{Asked, Course, Difference, Moment, Record, Replay, ReplayError, Said, replay};

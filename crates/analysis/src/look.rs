@@ -12,9 +12,6 @@ use crate::intake::Arms;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Look {
     pub at: Timestamp,
-    /// Some instance has just been started: this look counts for the guard against gross failure alone.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub warming: bool,
     /// The data plane has taken the canary out: the configured share says no longer how requests were assigned.
     #[serde(default, skip_serializing_if = "is_false")]
     pub lapsed: bool,
@@ -29,6 +26,10 @@ pub struct SplitLook {
     pub share: f64,
     pub canary: ArmLook,
     pub stable: ArmLook,
+    /// What instances were given while they warmed up: for the guard against gross failure, for totals and for the
+    /// ratio of the assignment, and no part of what is above or of `strata`.
+    #[serde(default, skip_serializing_if = "WarmingLook::is_empty")]
+    pub warming: WarmingLook,
     /// Attempts and failing clients by group of routes. Empty: all routes are one group.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub strata: Vec<Stratum>,
@@ -46,6 +47,13 @@ pub struct ArmLook {
     pub clients: u64,
     /// Time to response headers; attempts without them are in the last bucket.
     pub latency: Histogram,
+}
+
+/// First attempts on warming instances of both sides.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct WarmingLook {
+    pub canary: ArmLook,
+    pub stable: ArmLook,
 }
 
 /// A group of routes: what one is used for differs from the other, and so does how often it fails.
@@ -66,18 +74,48 @@ impl ArmLook {
         }
         latency
     }
+    fn raw(&self) -> Counts {
+        Counts::new(self.attempts, self.failed)
+    }
+    fn distinct(&self) -> Counts {
+        Counts::new(self.attempts, self.clients)
+    }
+}
+
+impl WarmingLook {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+    /// Attempts and failures.
+    pub(crate) fn raw(&self) -> Arms<Counts> {
+        Arms { canary: self.canary.raw(), stable: self.stable.raw() }
+    }
+    /// Attempts and failing clients.
+    pub(crate) fn distinct(&self) -> Arms<Counts> {
+        Arms { canary: self.canary.distinct(), stable: self.stable.distinct() }
+    }
+    pub(crate) fn latency(&self) -> Arms<&Histogram> {
+        Arms { canary: &self.canary.latency, stable: &self.stable.latency }
+    }
 }
 
 impl SplitLook {
+    /// Whether some of the requests were given to warming instances.
+    pub(crate) fn has_warming(&self) -> bool {
+        !self.warming.is_empty()
+    }
     /// Attempts and failures: what people see, and what a pass must overcome.
     pub(crate) fn raw(&self) -> Arms<Counts> {
-        let counts = |arm: &ArmLook| Counts::new(arm.attempts, arm.failed);
-        Arms { canary: counts(&self.canary), stable: counts(&self.stable) }
+        Arms { canary: self.canary.raw(), stable: self.stable.raw() }
     }
     /// Attempts and failing clients: what harm counts.
     pub(crate) fn distinct(&self) -> Arms<Counts> {
-        let counts = |arm: &ArmLook| Counts::new(arm.attempts, arm.clients);
-        Arms { canary: counts(&self.canary), stable: counts(&self.stable) }
+        Arms { canary: self.canary.distinct(), stable: self.stable.distinct() }
+    }
+    /// Requests that were assigned to the canary and to stable, warm-up included.
+    pub(crate) fn assigned(&self) -> [u64; 2] {
+        let of = |arm: &ArmLook, warming: &ArmLook| arm.assigned.saturating_add(warming.assigned);
+        [of(&self.canary, &self.warming.canary), of(&self.stable, &self.warming.stable)]
     }
     pub(crate) fn latency(&self) -> Arms<&Histogram> {
         Arms { canary: &self.canary.latency, stable: &self.stable.latency }

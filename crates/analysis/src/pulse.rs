@@ -141,6 +141,7 @@ mod tests {
             route: "GET /".to_owned(),
             outcomes,
             latency: Histogram::default(),
+            warming: false,
         };
         EdgeReport { samples: vec![sample], ..EdgeReport::default() }
     }

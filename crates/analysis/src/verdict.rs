@@ -110,7 +110,7 @@ pub struct Judgement {
     pub requests_now: u64,
     pub requests_total: u64,
     pub failed_total: u64,
-    /// Comparisons wait for the canary's instances to warm up.
+    /// Comparisons wait for the canary's instances to warm up: lately no other was given requests.
     pub warming: bool,
 }
 

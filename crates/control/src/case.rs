@@ -45,8 +45,8 @@ impl Case {
         self.note(&Record::Split { at, generation, weight });
     }
 
-    pub(crate) fn observe(&mut self, report: &EdgeReport, at: Timestamp, warming: bool) {
-        let look = self.hearing.observe(report, at, warming);
+    pub(crate) fn observe(&mut self, report: &EdgeReport, at: Timestamp) {
+        let look = self.hearing.observe(report, at);
         self.looked = true;
         self.note(&Record::Look(look));
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use staunch_analysis::Finding;
 use staunch_model::{Actor, EdgeReport, RevisionDigest, RolloutKind, ServiceName, Timestamp, Weight};
 use staunch_ports::PlatformError;
-use staunch_rollout::{Action, Event, Observed, ObservedSplit, Phase, Rollout, Service, Snapshot};
+use staunch_rollout::{Action, Event, Observed, ObservedSplit, Phase, Service, Snapshot};
 
 use crate::handle::Refused;
 use crate::run::Loop;
@@ -59,7 +59,7 @@ impl Loop {
         let observed = self.platform.observe(name);
         self.note_time(name);
         self.note_reports(name, reports);
-        self.judge(name, reports, &observed);
+        self.judge(name, reports);
         self.feel_pulse(name);
         self.note_world(name, &observed);
         self.decide(name, &observed);
@@ -80,16 +80,15 @@ impl Loop {
         }
     }
 
-    fn judge(&mut self, name: &ServiceName, reports: &[EdgeReport], observed: &Observed) {
+    fn judge(&mut self, name: &ServiceName, reports: &[EdgeReport]) {
         let Some(rollout) = self.book.services.get(name).and_then(|service| service.active()).cloned() else {
             return;
         };
         let now = self.clock.now();
         let Some(watch) = self.watches.get_mut(name) else { return };
-        let warming = is_warming(&rollout, observed, now);
         let Some(case) = watch.case.as_mut() else { return };
         for report in reports {
-            case.observe(report, now, warming);
+            case.observe(report, now);
         }
         // Going back is a person's decision: it is not argued with, and a first revision has nothing to be compared to.
         watch.judgement = (rollout.spec.kind == RolloutKind::Canary).then(|| case.hearing.judge());
@@ -292,15 +291,6 @@ impl Loop {
         let service = self.book.service(name);
         view::show(service, self.watches.get(name), observed, trouble, now)
     }
-}
-
-/// Some canary instance that gets traffic is younger than its warm-up, by the clock and by its requests.
-fn is_warming(rollout: &Rollout, observed: &Observed, now: Timestamp) -> bool {
-    let evidence = &rollout.spec.evidence;
-    observed.of(&rollout.spec.to.digest).any(|instance| {
-        let age = now.since(instance.started);
-        instance.ready && age < evidence.warm_up && instance.attempts < evidence.warm_up_requests
-    })
 }
 
 /// The revision that serves (nearly) everyone, apart from a canary.

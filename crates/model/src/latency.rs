@@ -42,10 +42,13 @@ impl Histogram {
         self.0.iter().map(|(_, count)| count).sum()
     }
     pub fn merge(&mut self, other: &Self) {
+        let mut at = 0;
         for &(bucket, count) in &other.0 {
-            match self.0.binary_search_by_key(&bucket, |entry| entry.0) {
-                Ok(at) => self.0[at].1 += count,
-                Err(at) => self.0.insert(at, (bucket, count)),
+            // Both ascend: what comes next is a few steps from here.
+            at += self.0[at..].iter().take_while(|entry| entry.0 < bucket).count();
+            match self.0.get_mut(at).filter(|entry| entry.0 == bucket) {
+                Some(entry) => entry.1 += count,
+                None => self.0.insert(at, (bucket, count)),
             }
         }
     }

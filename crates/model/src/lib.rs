@@ -24,6 +24,6 @@ pub use strategy::{
     CanarySpec, EvidenceSpec, EvidenceWeights, GateLimit, GateSpec, Metric, NoData, RolloutKind, RolloutSpec,
     Step, TriggerSpec,
 };
-pub use table::{Backend, CanaryRoute, RouteTable};
+pub use table::{Backend, CanaryRoute, RouteTable, WarmUp};
 pub use time::{Timestamp, duration_ms, human_duration};
 pub use weight::{SplitGeneration, Weight, WeightError};

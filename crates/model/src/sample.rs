@@ -32,7 +32,7 @@ pub struct EdgeReport {
     pub connections: u64,
 }
 
-/// Counts for one route of one revision under one split.
+/// Counts for one route of one revision under one split, those of warming instances apart.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sample {
     pub service: ServiceName,
@@ -42,6 +42,9 @@ pub struct Sample {
     pub weight: Weight,
     /// `GET /orders/:id`
     pub route: String,
+    /// Given to instances that were warming up when they were chosen: no part of comparisons.
+    #[serde(default)]
+    pub warming: bool,
     pub outcomes: Outcomes,
     /// Time to response headers of first attempts. Failed ones are in the last bucket, however fast they failed.
     pub latency: Histogram,
@@ -120,6 +123,9 @@ pub struct Failure {
     /// The trace id of the request's `traceparent`, if it had one.
     pub trace: Option<String>,
     pub shielded: bool,
+    /// Counted in a sample that is `warming`.
+    #[serde(default)]
+    pub warming: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use staunch_model::{
     Backend, CanaryRoute, EdgeSpec, InstanceId, Limits, RevisionDigest, RouteTable, ServiceName, ShieldSpec,
-    SplitGeneration, Upstream, Weight,
+    SplitGeneration, Upstream, WarmUp, Weight,
 };
 use staunch_proxy::client::EdgeClient;
 use staunch_proxy::edge::{EdgeOptions, run};
@@ -62,6 +62,7 @@ fn table(
     let backend = |number: u8, addr| Backend {
         revision: RevisionDigest::from_sha256([number; 32]),
         instances: vec![(InstanceId(format!("i{number}")), addr)],
+        since: BTreeMap::new(),
     };
     Ok(RouteTable {
         service: ServiceName::try_from("bench".to_owned())?,
@@ -84,6 +85,7 @@ fn table(
         },
         generation: SplitGeneration(1),
         salt: 1,
+        warm_up: WarmUp::default(),
         stable: Some(backend(1, stable)),
         canary: Some(CanaryRoute { backend: backend(2, canary), weight }),
     })

@@ -63,8 +63,9 @@ impl Charge {
         service: &Rc<LocalService>,
         side: &Rc<Side>,
         subject: Subject,
+        warming: bool,
     ) -> Box<Self> {
-        let block = service.block(&thread.shared, side, &subject.method, &subject.path);
+        let block = service.block(&thread.shared, side, &subject.method, &subject.path, warming);
         block.count(Cell::Assigned);
         // Boxed: it goes on from hand to hand.
         Box::new(Self {
@@ -175,6 +176,7 @@ impl Charge {
             client: self.subject.client,
             trace: self.subject.trace.as_deref().map(str::to_owned),
             shielded: failed.shielded,
+            warming: self.block.key.warming,
         }
     }
 }

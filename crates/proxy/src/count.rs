@@ -33,9 +33,11 @@ pub(crate) struct BlockKey {
     pub(crate) generation: SplitGeneration,
     pub(crate) weight: Weight,
     pub(crate) route: Arc<str>,
+    /// The attempts are given to instances that warm up.
+    pub(crate) warming: bool,
 }
 
-/// One thread's counts for one route of one revision under one split.
+/// One thread's counts for one route of one revision under one split, in or after the warm-up.
 #[derive(Debug)]
 #[repr(align(64))]
 pub(crate) struct Block {
@@ -144,6 +146,7 @@ fn sample(key: &BlockKey, before: &Snapshot, now: &Snapshot) -> Sample {
         generation: key.generation,
         weight: key.weight,
         route: key.route.to_string(),
+        warming: key.warming,
         outcomes: Outcomes {
             assigned: cell(Cell::Assigned),
             ok: cell(Cell::Ok),
@@ -161,8 +164,8 @@ fn sample(key: &BlockKey, before: &Snapshot, now: &Snapshot) -> Sample {
 
 /// One sample per key: the threads' blocks added up.
 fn merged(mut samples: Vec<Sample>) -> Vec<Sample> {
-    fn key(s: &Sample) -> (&ServiceName, &RevisionDigest, SplitGeneration, Weight, &str) {
-        (&s.service, &s.revision, s.generation, s.weight, &s.route)
+    fn key(s: &Sample) -> (&ServiceName, &RevisionDigest, SplitGeneration, Weight, &str, bool) {
+        (&s.service, &s.revision, s.generation, s.weight, &s.route, s.warming)
     }
     samples.sort_by(|a, b| key(a).cmp(&key(b)));
     samples.dedup_by(|from, into| {
@@ -187,6 +190,7 @@ mod tests {
             generation: SplitGeneration(1),
             weight: Weight::ZERO,
             route: route.into(),
+            warming: false,
         }
     }
 
@@ -203,6 +207,18 @@ mod tests {
         assert_eq!(samples[0].latency, Histogram(vec![(3, 1)]));
         counts.commit(taken);
         assert!(counts.take().0.is_empty());
+    }
+
+    #[test]
+    fn what_warming_instances_were_given_stays_apart() {
+        let counts = Counts::default();
+        let (cold, warm) =
+            (counts.open(BlockKey { warming: true, ..key("GET /") }), counts.open(key("GET /")));
+        cold.count(Cell::Reset);
+        warm.count(Cell::Ok);
+        let samples: Vec<(bool, u64, u64)> =
+            counts.take().0.iter().map(|s| (s.warming, s.outcomes.ok, s.outcomes.reset)).collect();
+        assert_eq!(samples, [(false, 1, 0), (true, 0, 1)]);
     }
 
     #[test]

@@ -97,6 +97,8 @@ struct Flow<'a> {
     which: Which,
     /// When the present attempt began.
     started: Instant,
+    /// For the first attempt, until it is under way.
+    chosen: Option<Rc<Instance>>,
     charge: Option<Box<Charge>>,
     outgoing: Outgoing,
     upload: Option<Rc<Upload>>,
@@ -149,11 +151,14 @@ impl<'a> Flow<'a> {
         let which = service.assign(key, now);
         let side = service.side(which)?;
         side.budget.earn();
+        let chosen = side.pick(&[], now);
+        let warming = side.takes_warming(chosen.as_deref(), now);
         Some(Self {
             client,
             which,
             started,
-            charge: Some(Charge::open(&client.thread, &service, side, subject)),
+            chosen,
+            charge: Some(Charge::open(&client.thread, &service, side, subject, warming)),
             assigned: which,
             upload,
             outgoing,
@@ -169,8 +174,8 @@ impl<'a> Flow<'a> {
     async fn run(&mut self) -> Result<Reached, Refusal> {
         loop {
             let now = self.client.thread.shared.clock.micros_at(self.started);
-            let side = self.service.side(self.which);
-            let instance = side.and_then(|side| side.pick(&self.tried, now));
+            let another = || self.service.side(self.which)?.pick(&self.tried, now);
+            let instance = self.chosen.take().or_else(another);
             let step = match instance {
                 Some(instance) if self.attempts < MAX_ATTEMPTS => self.step(&instance, now).await,
                 Some(_) | None => self.nowhere_to_go(),

@@ -1,16 +1,17 @@
 //! One instance as a thread uses it: its connections, what is in flight, and whether it refuses connections.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use staunch_model::InstanceId;
+use staunch_model::{InstanceId, Timestamp, WarmUp};
 
 use crate::pool::Pool;
 use crate::shared::Shared;
 use crate::traffic::Traffic;
+use crate::warm_up::WarmingUp;
 
 /// An instance that refuses connections is left alone this long, doubling up to `MAX_EJECTION`; then the next request
 /// tries it.
@@ -28,6 +29,8 @@ pub(crate) struct Instance {
     pub(crate) key: InstanceKey,
     pub(crate) pool: Pool,
     traffic: Arc<Traffic>,
+    /// `None` when the table does not say since when it serves.
+    warm_up: RefCell<Option<WarmingUp>>,
     ejected_until: Cell<u64>,
     refusals: Cell<u32>,
 }
@@ -37,10 +40,25 @@ impl Instance {
         Self {
             pool: Pool::new(key.addr, key.h2c, connect_timeout),
             traffic: shared.instances.open(&key.id),
+            warm_up: RefCell::default(),
             ejected_until: Cell::new(0),
             refusals: Cell::new(0),
             key,
         }
+    }
+    /// What the table in force says of its warm-up.
+    pub(crate) fn serves_since(&self, shared: &Shared, since: Option<Timestamp>, warm_up: WarmUp) {
+        let warmth = since.map(|since| shared.instances.warmth(&self.key.id, since, shared.clock));
+        self.warm_up.replace(warmth.map(|warmth| WarmingUp::new(warmth, warm_up)));
+    }
+    #[inline]
+    pub(crate) fn is_warming(&self, now_micros: u64) -> bool {
+        self.warm_up.borrow().as_ref().is_some_and(|warm_up| warm_up.is_on(now_micros))
+    }
+    /// It is chosen for a first attempt. Whether it warms up.
+    #[inline]
+    pub(crate) fn takes_warming(&self, now_micros: u64) -> bool {
+        self.warm_up.borrow().as_ref().is_some_and(|warm_up| warm_up.takes(now_micros))
     }
     #[inline]
     pub(crate) fn is_ejected(&self, now_micros: u64) -> bool {

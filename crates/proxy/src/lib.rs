@@ -45,5 +45,6 @@ mod thread;
 mod tls;
 mod traffic;
 mod tunnel;
+mod warm_up;
 pub mod wire;
 mod worker;

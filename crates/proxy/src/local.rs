@@ -83,7 +83,9 @@ impl LocalService {
                 let key = InstanceKey { id: id.clone(), addr: *addr, h2c };
                 let connect_timeout = spec.edge.limits.connect_timeout;
                 let known = instances.entry(key.clone());
-                Rc::clone(known.or_insert_with(|| Rc::new(Instance::new(shared, key, connect_timeout))))
+                let instance = known.or_insert_with(|| Rc::new(Instance::new(shared, key, connect_timeout)));
+                instance.serves_since(shared, backend.since.get(id).copied(), spec.warm_up);
+                Rc::clone(instance)
             });
             let budget = RetryBudget::new(shared.clock.micros());
             Rc::new(Side::new(which, backend.revision.clone(), instances.collect(), budget))
@@ -122,13 +124,20 @@ impl LocalService {
     }
 
     /// The thread's counters for a request's route.
-    pub(crate) fn block(&self, shared: &Shared, side: &Side, method: &Method, path: &str) -> Arc<Block> {
+    pub(crate) fn block(
+        &self,
+        shared: &Shared,
+        side: &Side,
+        method: &Method,
+        path: &str,
+        warming: bool,
+    ) -> Arc<Block> {
         let key = hash_bytes(path.as_bytes()) ^ hash_bytes(method.as_str().as_bytes());
         let mut routes = self.routes.borrow_mut();
         if routes.len() > REMEMBERED_PATHS {
             routes.clear();
         }
         let (number, name) = routes.entry(key).or_insert_with(|| self.shared.routes.intern(method, path));
-        side.block(shared, &self.shared, self.weight, *number, name)
+        side.block(shared, &self.shared, self.weight, *number, name, warming)
     }
 }

@@ -24,7 +24,8 @@ pub(crate) struct Side {
     pub(crate) instances: Vec<Rc<Instance>>,
     pub(crate) budget: RetryBudget,
     next: Cell<usize>,
-    blocks: RefCell<Vec<Option<Arc<Block>>>>,
+    /// By number of the route: after the warm-up, and in it.
+    blocks: RefCell<Vec<[Option<Arc<Block>>; 2]>>,
 }
 
 impl Side {
@@ -57,6 +58,13 @@ impl Side {
         tail.iter().chain(head)
     }
 
+    /// Whether a first attempt counts as warm-up: as the instance does that takes it. One that finds none to take it
+    /// counts so while all of them warm up.
+    pub(crate) fn takes_warming(&self, chosen: Option<&Instance>, now_micros: u64) -> bool {
+        let all = || !self.instances.is_empty() && self.instances.iter().all(|i| i.is_warming(now_micros));
+        chosen.map_or_else(all, |instance| instance.takes_warming(now_micros))
+    }
+
     pub(crate) fn block(
         &self,
         shared: &Shared,
@@ -64,11 +72,12 @@ impl Side {
         weight: Weight,
         number: u16,
         name: &Arc<str>,
+        warming: bool,
     ) -> Arc<Block> {
         let mut blocks = self.blocks.borrow_mut();
         let number = usize::from(number);
         if blocks.len() <= number {
-            blocks.resize(number + 1, None);
+            blocks.resize(number + 1, [None, None]);
         }
         let open = || {
             shared.counts.open(BlockKey {
@@ -77,8 +86,9 @@ impl Side {
                 generation: service.spec.generation,
                 weight,
                 route: Arc::clone(name),
+                warming,
             })
         };
-        Arc::clone(blocks[number].get_or_insert_with(open))
+        Arc::clone(blocks[number][usize::from(warming)].get_or_insert_with(open))
     }
 }

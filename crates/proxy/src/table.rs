@@ -151,6 +151,7 @@ pub(crate) mod tests {
             },
             generation: SplitGeneration(generation),
             salt: 1,
+            warm_up: staunch_model::WarmUp::default(),
             stable: None,
             canary: None,
         }

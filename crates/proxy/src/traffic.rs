@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use staunch_model::{InstanceId, InstanceTraffic};
+use staunch_model::{InstanceId, InstanceTraffic, Timestamp};
+
+use crate::clock::{self, Clock};
+use crate::warm_up::Warmth;
 
 /// One thread's counts for one instance; written by that thread alone.
 #[derive(Debug)]
@@ -52,6 +55,7 @@ struct Tracked {
     /// Counts of threads' entries that are gone.
     gone: Totals,
     handed_over: Totals,
+    warmth: Option<Arc<Warmth>>,
 }
 
 impl Tracked {
@@ -98,6 +102,16 @@ impl Instances {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.entry(traffic.instance.clone()).or_default().threads.push(Arc::clone(&traffic));
         traffic
+    }
+
+    /// The warm-up of an instance that the table has serving since then. Only a later moment is another process, and
+    /// begins a warm-up: an earlier one is the same, known less well.
+    pub(crate) fn warmth(&self, instance: &InstanceId, since: Timestamp, clock: Clock) -> Arc<Warmth> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = &mut all.entry(instance.clone()).or_default().warmth;
+        let same = known.take().filter(|known| since <= known.since);
+        let begun = || Arc::new(Warmth::new(since, clock::wall(), clock.micros()));
+        Arc::clone(known.insert(same.unwrap_or_else(begun)))
     }
 
     /// Every instance with something in flight or something new. One that left the table is forgotten once a report

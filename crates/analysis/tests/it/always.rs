@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use staunch_analysis::{GateReading, Hearing, Judgement, Outcome};
 use staunch_model::{
-    EdgeReport, GateLimit, GateSpec, Histogram, Metric, NoData, Outcomes, Sample, SplitGeneration, Timestamp,
-    Weight,
+    EdgeReport, Failure, GateLimit, GateSpec, Histogram, Metric, NoData, Outcomes, Sample, SplitGeneration,
+    Timestamp, Weight,
 };
 
 use crate::world::{
@@ -25,8 +25,8 @@ fn a_checkpoint_goes_on_as_if_nothing_had_happened() {
             assert_eq!(back, world.judge);
             let report = world.report();
             let mut restored = back;
-            restored.observe(&report, world.at, false);
-            world.judge.observe(&report, world.at, false);
+            restored.observe(&report, world.at);
+            world.judge.observe(&report, world.at);
             assert_eq!(restored.judge(), world.judge.judge());
         }
     }
@@ -74,9 +74,9 @@ fn count() -> impl Strategy<Value = u64> {
 
 fn a_sample() -> impl Strategy<Value = Sample> {
     let latency = prop::collection::btree_map(any::<u16>(), count(), 0..6);
-    (1_u8..4, 0_u64..6, 0_u16..=10_000, [count(), count(), count(), count()], latency).prop_map(
-        |(id, generation, weight, [assigned, ok, error, timeout], latency): (
-            _,
+    let split = (0_u64..6, 0_u16..=10_000, any::<bool>());
+    (1_u8..4, split, [count(), count(), count(), count()], latency).prop_map(
+        |(id, (generation, weight, warming), [assigned, ok, error, timeout], latency): (
             _,
             _,
             _,
@@ -87,6 +87,7 @@ fn a_sample() -> impl Strategy<Value = Sample> {
             generation: SplitGeneration(generation),
             weight: Weight::try_from(weight).unwrap(),
             route: format!("GET /{generation}"),
+            warming,
             outcomes: Outcomes { assigned, ok, server_error: error, timeout, ..Outcomes::default() },
             // The scale ends at its last bucket.
             latency: Histogram(latency.into_iter().filter(|(bucket, _)| *bucket < 736).collect()),
@@ -94,14 +95,15 @@ fn a_sample() -> impl Strategy<Value = Sample> {
     )
 }
 
-fn a_report() -> impl Strategy<Value = (EdgeReport, bool, i64)> {
-    let failures = prop::collection::vec((1_u8..4, 0_u64..6, 0_u64..5), 0..8);
-    (prop::collection::vec(a_sample(), 0..6), failures, any::<bool>(), -100_000_i64..200_000).prop_map(
-        |(samples, failures, warming, passes)| {
-            let failures = failures
-                .into_iter()
-                .map(|(id, split, client)| failure(id, "GET /", SplitGeneration(split), client, 5));
-            (EdgeReport { samples, failures: failures.collect(), ..EdgeReport::default() }, warming, passes)
+fn a_report() -> impl Strategy<Value = (EdgeReport, i64)> {
+    let failures = prop::collection::vec((1_u8..4, 0_u64..6, 0_u64..5, any::<bool>()), 0..8);
+    (prop::collection::vec(a_sample(), 0..6), failures, -100_000_i64..200_000).prop_map(
+        |(samples, failures, passes)| {
+            let failures = failures.into_iter().map(|(id, split, client, warming)| Failure {
+                warming,
+                ..failure(id, "GET /", SplitGeneration(split), client, 5)
+            });
+            (EdgeReport { samples, failures: failures.collect(), ..EdgeReport::default() }, passes)
         },
     )
 }
@@ -159,12 +161,12 @@ proptest! {
         spec.from = spec.from.filter(|_| has_stable);
         let mut judge = Hearing::new(&spec, sticky);
         let mut at = Timestamp(0);
-        for (split, (report, warming, passes)) in (0..).zip(&reports) {
+        for (split, (report, passes)) in (0..).zip(&reports) {
             if split % 3 == 0 {
                 judge.enter_split(SplitGeneration(split), Weight::try_from(split as u16 * 800).unwrap());
             }
             at = Timestamp(at.0 + passes);
-            judge.observe(report, at, *warming);
+            judge.observe(report, at);
             let judgement = judge.judge();
             assert_sane(&judgement);
             let standing = judge.judge_itself().standing();

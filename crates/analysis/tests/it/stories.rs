@@ -177,7 +177,7 @@ fn many_stuck_clients_are_a_bad_version() {
 #[test]
 fn failures_of_the_warm_up_are_not_held_against_the_canary() {
     let mut world = World::new(14, vec![error_limit(0.01)], 0.15, 0.001);
-    world.warming = true;
+    (world.canary.young, world.stable.young) = (1.0, 1.0);
     for _ in 0..300 {
         world.step();
     }
@@ -187,15 +187,87 @@ fn failures_of_the_warm_up_are_not_held_against_the_canary() {
         "{judgement:?}"
     );
     assert_eq!(judgement.gates[0].verdict.outcome, Outcome::Undecided);
-    world.warming = false;
+    (world.canary.young, world.stable.young) = (0.0, 0.0);
     world.canary.fails = 0.0;
     assert!(world.until(60, passed).0, "{:?}", world.judge.judge());
 }
 
 #[test]
+fn the_warm_up_of_one_side_leaves_the_other_side_and_the_rest_of_its_own_in_the_comparison() {
+    let mut world = World::new(26, vec![error_limit(0.01)], 0.0, 0.0);
+    (world.canary.young, world.canary.young_fails) = (0.5, 0.1);
+    let (done, judgement) = world.until(120, passed);
+    assert!(done && !judgement.warming, "{judgement:?}");
+    assert!(judgement.requests_total > judgement.requests_now && judgement.failed_total > 0, "{judgement:?}");
+    let says = &judgement.gates[0].verdict.because;
+    assert!(says.starts_with("canary 0 % (0 of "), "{says}");
+}
+
+#[test]
+fn errors_of_a_young_stable_instance_do_not_help_the_canary() {
+    let gates = vec![error_margin(0.01), error_limit(0.01)];
+    let mut world = World::new(27, gates, 0.04, 0.001);
+    (world.stable.young, world.stable.young_fails) = (0.3, 0.15);
+    (0..200).for_each(|_| world.step());
+    let judgement = world.judge.judge();
+    assert!(world.judge.totals().1.failed() > 100, "stable fails a lot while it warms up");
+    let (gate, because) = judgement.failed().unwrap();
+    assert!(gate == "error-rate vs stable" && because.contains("stable 0"), "{because}");
+}
+
+#[test]
+fn a_warm_up_of_a_part_of_one_side_makes_nobody_look_slow() {
+    for seed in 0..5 {
+        let mut world = World::new(280 + seed, vec![latency_margin(Metric::LatencyP50, 0.0)], 0.0, 0.0);
+        world.shift(50.0);
+        world.canary.young = 0.75;
+        world.every = Duration::from_secs(1);
+        let (blamed, judgement) = world.until(12, failed);
+        assert!(!blamed && judgement.log_e_harm < 1.0, "{judgement:?}");
+    }
+}
+
+#[test]
+fn the_ratio_of_the_assignment_counts_the_warm_up_too() {
+    let mut world = World::new(29, vec![error_limit(0.01)], 0.0, 0.0);
+    world.canary.young = 0.9;
+    let (_, judgement) = world.until(60, |_| false);
+    assert!(judgement.findings.is_empty(), "{judgement:?}");
+}
+
+#[test]
+fn it_is_warming_up_until_another_instance_is_given_requests() {
+    let mut world = World::new(30, vec![error_limit(0.01)], 0.0, 0.0);
+    assert!(!world.judge.judge().warming);
+    world.canary.young = 1.0;
+    world.until(2, |_| false);
+    assert!(world.judge.judge().warming);
+    world.per_second = 0;
+    world.until(2, |_| false);
+    assert!(world.judge.judge().warming, "silence says nothing new");
+    (world.per_second, world.canary.young) = (200, 0.5);
+    assert!(world.until(2, |judgement| !judgement.warming).0);
+}
+
+#[test]
+fn a_client_that_fails_often_counts_once_in_the_warm_up_and_once_after_it() {
+    let mut world = World::new(31, vec![error_limit(0.01)], 0.0, 0.0);
+    world.judge = Hearing::new(&spec(vec![error_limit(0.01)]), true);
+    world.shift(100.0);
+    world.canary.young = 0.5;
+    (world.canary.fails, world.canary.young_fails) = (1.0, 1.0);
+    let mut report = world.report();
+    report.failures.iter_mut().for_each(|failure| failure.client = 7);
+    let split = world.take(&report).splits.remove(&world.split).unwrap();
+    let (warm, young) = (&split.canary, &split.warming.canary);
+    assert!(warm.failed > 1 && young.failed > 1, "{split:?}");
+    assert_eq!((warm.clients, young.clients), (1, 1), "{split:?}");
+}
+
+#[test]
 fn gross_failure_while_warming_up_is_found_within_ten_requests() {
     let mut world = World::new(15, vec![error_limit(0.01)], 1.0, 0.001);
-    world.warming = true;
+    (world.canary.young, world.stable.young) = (1.0, 1.0);
     let (done, judgement) = world.until(10, failed);
     assert!(done && judgement.requests_total <= 10, "{judgement:?}");
     assert!(judgement.harm.as_ref().is_some_and(|harm| harm.contains("while warming up")), "{judgement:?}");
@@ -204,7 +276,7 @@ fn gross_failure_while_warming_up_is_found_within_ten_requests() {
 #[test]
 fn everything_failing_on_both_sides_is_no_ones_fault_even_while_warming_up() {
     let mut world = World::new(16, vec![error_limit(0.01)], 1.0, 1.0);
-    world.warming = true;
+    (world.canary.young, world.stable.young) = (1.0, 1.0);
     let (done, judgement) = world.until(10, failed);
     assert!(!done);
     assert!(matches!(judgement.findings[..], [Finding::StableIsBadToo { .. }]), "{judgement:?}");

@@ -124,11 +124,14 @@ pub(crate) struct Version {
     pub(crate) bad_route: bool,
     pub(crate) median_ms: f64,
     pub(crate) extra_ms: f64,
+    /// Share of its requests that are given to warming instances, and the share of these that fails.
+    pub(crate) young: f64,
+    pub(crate) young_fails: f64,
 }
 
 impl Version {
     pub(crate) fn failing(fails: f64) -> Self {
-        Self { fails, bad_route: false, median_ms: 20.0, extra_ms: 0.0 }
+        Self { fails, bad_route: false, median_ms: 20.0, extra_ms: 0.0, young: 0.0, young_fails: fails }
     }
 }
 
@@ -140,7 +143,6 @@ pub(crate) struct World {
     pub(crate) weight: Weight,
     /// The canary's real share when routing is broken.
     pub(crate) really: Option<f64>,
-    pub(crate) warming: bool,
     pub(crate) per_second: u64,
     /// The time between two reports.
     pub(crate) every: Duration,
@@ -157,7 +159,6 @@ impl World {
             split: SplitGeneration(0),
             weight: Weight::ZERO,
             really: None,
-            warming: false,
             per_second: 200,
             every: Duration::from_millis(100),
             canary: Version::failing(canary),
@@ -182,21 +183,35 @@ impl World {
                 if self.chance.unit() < share { (2, self.canary.clone()) } else { (1, self.stable.clone()) };
             let on_route = self.chance.unit() < 0.1;
             let route = if on_route { "GET /cart" } else { "GET /" };
-            let failed = self.chance.unit() < version.fails || (version.bad_route && on_route);
+            let young = version.young > 0.0 && self.chance.unit() < version.young;
+            let fails = if young { version.young_fails } else { version.fails };
+            let failed = self.chance.unit() < fails || (version.bad_route && on_route);
             let millis = version.median_ms * (0.5 * self.chance.normal()).exp() + version.extra_ms;
-            self.add(&mut report, id, route, failed, (millis * 1_000.0) as u64);
+            self.count(&mut report, id, route, young, failed, (millis * 1_000.0) as u64);
         }
         report
     }
 
     pub(crate) fn add(&mut self, report: &mut EdgeReport, id: u8, route: &str, failed: bool, micros: u64) {
+        self.count(report, id, route, false, failed, micros);
+    }
+
+    fn count(
+        &mut self,
+        report: &mut EdgeReport,
+        id: u8,
+        route: &str,
+        warming: bool,
+        failed: bool,
+        micros: u64,
+    ) {
         let client = self.chance.next();
-        let sample = sample(report, id, route, self.split, self.weight);
+        let sample = sample(report, id, route, warming, (self.split, self.weight));
         sample.outcomes.assigned += 1;
         sample.latency.merge(&Histogram(vec![(bucket_of_micros(micros), 1)]));
         if failed {
             sample.outcomes.server_error += 1;
-            report.failures.push(failure(id, route, self.split, client, micros));
+            report.failures.push(Failure { warming, ..failure(id, route, self.split, client, micros) });
         } else {
             sample.outcomes.ok += 1;
         }
@@ -209,7 +224,7 @@ impl World {
 
     pub(crate) fn take(&mut self, report: &EdgeReport) -> Look {
         self.at = self.at.plus(self.every);
-        self.judge.observe(report, self.at, self.warming)
+        self.judge.observe(report, self.at)
     }
 
     /// Runs until the judgement satisfies `done`; the judgement, or the last one after `seconds`.
@@ -229,11 +244,14 @@ fn sample<'a>(
     report: &'a mut EdgeReport,
     id: u8,
     route: &str,
-    generation: SplitGeneration,
-    weight: Weight,
+    warming: bool,
+    (generation, weight): (SplitGeneration, Weight),
 ) -> &'a mut Sample {
     let revision = digest(id);
-    let known = report.samples.iter().position(|s| s.revision == *revision && s.route == route);
+    let known = report
+        .samples
+        .iter()
+        .position(|s| s.revision == *revision && s.route == route && s.warming == warming);
     let at = known.unwrap_or_else(|| {
         report.samples.push(Sample {
             service: service(),
@@ -241,6 +259,7 @@ fn sample<'a>(
             generation,
             weight,
             route: route.to_owned(),
+            warming,
             outcomes: Outcomes::default(),
             latency: Histogram::default(),
         });
@@ -266,5 +285,6 @@ pub(crate) fn failure(id: u8, route: &str, generation: SplitGeneration, client: 
         client,
         trace: None,
         shielded: false,
+        warming: false,
     }
 }

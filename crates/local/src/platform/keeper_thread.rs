@@ -196,7 +196,7 @@ impl KeeperThread {
             let tracked = world
                 .instances
                 .entry(spec.id.clone())
-                .or_insert_with(|| Tracked::new(spec.service.clone(), spec.revision.clone(), at));
+                .or_insert_with(|| Tracked::found(spec.service.clone(), spec.revision.clone(), at));
             let before = tracked.process;
             changed |= tracked.update(status, at);
             tracked.settle_pending();

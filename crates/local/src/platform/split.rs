@@ -1,8 +1,9 @@
 //! From wishes and readiness to the edges' table.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
-use staunch_model::{Backend, CanaryRoute, InstanceId, RevisionDigest, RouteTable};
+use staunch_model::{Backend, CanaryRoute, RevisionDigest, RouteTable, WarmUp};
 use staunch_ports::{ObservedSplit, SplitWish};
 
 use super::world::{Service, Tracked, World};
@@ -23,6 +24,7 @@ fn table(world: &World, service: &Service) -> Option<RouteTable> {
         edge: spec.edge.clone(),
         generation: wish.generation,
         salt: wish.salt,
+        warm_up: WarmUp { lasts: spec.evidence.warm_up, requests: spec.evidence.warm_up_requests },
         stable: wish.stable.as_ref().map(|revision| stable(world, service, revision)),
         canary: wish.canary.as_ref().map(|(revision, weight)| CanaryRoute {
             backend: backend(world, service, revision, |tracked| tracked.ready),
@@ -47,9 +49,14 @@ fn backend(
         tracked.service == service.spec.name && tracked.revision == *revision && tracked.takes_traffic()
     });
     let fit = of_revision.filter(|(_, tracked)| fit(tracked));
-    let instances: Vec<(InstanceId, SocketAddr)> =
-        fit.filter_map(|(id, tracked)| Some((id.clone(), address(tracked)?))).collect();
-    Backend { revision: revision.clone(), instances }
+    let mut backend = Backend { revision: revision.clone(), instances: Vec::new(), since: BTreeMap::new() };
+    for (id, tracked) in fit {
+        if let Some(address) = address(tracked) {
+            backend.instances.push((id.clone(), address));
+            backend.since.insert(id.clone(), tracked.serves_since());
+        }
+    }
+    backend
 }
 
 fn address(tracked: &Tracked) -> Option<SocketAddr> {

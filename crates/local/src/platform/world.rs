@@ -67,6 +67,11 @@ pub(super) struct Tracked {
     pub(super) exits: Vec<ExitRecord>,
     pub(super) ready: bool,
     pub(super) ready_changed: Timestamp,
+    /// When the present process was first ready. A process that ran before the platform knew of it was ready at a time
+    /// that nobody remembers: then it is the start, so that what has long been warm is not held for young.
+    first_ready: Option<Timestamp>,
+    /// The keeper had it before this platform knew of it, and has not been heard about it yet.
+    found: bool,
     /// The present process has been probed often enough to be judged.
     pub(super) judged: bool,
     pub(super) probe: Option<String>,
@@ -156,6 +161,8 @@ impl Tracked {
             exits: Vec::new(),
             ready: false,
             ready_changed: now,
+            first_ready: None,
+            found: false,
             judged: false,
             probe: None,
             address: None,
@@ -167,12 +174,18 @@ impl Tracked {
         }
     }
 
+    /// One that the keeper has and this platform did not start.
+    pub(super) fn found(service: ServiceName, revision: RevisionDigest, now: Timestamp) -> Self {
+        Self { found: true, ..Self::new(service, revision, now) }
+    }
+
     /// Takes over what the keeper says. True when something changed that others should know.
     pub(super) fn update(&mut self, status: &ProcessStatus, now: Timestamp) -> bool {
         let before = (self.state.clone(), self.process, self.exits.len());
         if self.process != status.process {
             self.begin_process(status, now);
         }
+        self.found = false;
         self.spec = Some(status.spec.clone());
         self.exits = status.exits.iter().map(exit_record).collect();
         self.state = state_of(&status.state);
@@ -187,6 +200,7 @@ impl Tracked {
     fn begin_process(&mut self, status: &ProcessStatus, now: Timestamp) {
         self.process = status.process;
         self.started = status.started.unwrap_or(now);
+        self.first_ready = self.found.then_some(self.started);
         self.set_ready(false, now);
         self.judged = false;
         self.kept = None;
@@ -201,6 +215,14 @@ impl Tracked {
             self.ready = ready;
             self.ready_changed = now;
         }
+        if ready {
+            self.first_ready.get_or_insert(now);
+        }
+    }
+
+    /// Its warm-up begins here.
+    pub(super) fn serves_since(&self) -> Timestamp {
+        self.first_ready.unwrap_or(self.started)
     }
 
     /// It was stopped and nobody asked for it since: there is nothing left of it but its log.
@@ -254,5 +276,77 @@ fn state_of(state: &ProcessState) -> InstanceState {
         ProcessState::Stopping => InstanceState::Stopping,
         ProcessState::Exited => InstanceState::Exited,
         ProcessState::CannotExec { error } => InstanceState::CannotExec { error: error.clone() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use staunch_model::{HealthSpec, ProbeSpec, ProbeTarget};
+    use std::time::Duration;
+
+    use super::*;
+
+    const STARTED: Timestamp = Timestamp(100);
+
+    fn service() -> ServiceName {
+        ServiceName::try_from("shop".to_owned()).unwrap()
+    }
+
+    fn digest() -> RevisionDigest {
+        RevisionDigest::from_sha256([1; 32])
+    }
+
+    fn running(pid: u32, started: Timestamp) -> ProcessStatus {
+        let second = Duration::from_secs(1);
+        let ready =
+            ProbeSpec { target: ProbeTarget::Tcp, interval: second, timeout: second, fall: 1, rise: 1 };
+        ProcessStatus {
+            spec: InstanceSpec {
+                id: InstanceId("shop-1".to_owned()),
+                service: service(),
+                revision: digest(),
+                command: Vec::new(),
+                dir: "/".into(),
+                env: BTreeMap::new(),
+                port: 1,
+                grace_ms: 0,
+                health: HealthSpec { ready, live: None, start_timeout: second },
+            },
+            state: ProcessState::Running,
+            process: Some(Identity { pid, start_time: 1 }),
+            started: Some(started),
+            exit_count: 0,
+            exits: Vec::new(),
+            log_dropped: 0,
+        }
+    }
+
+    #[test]
+    fn one_that_is_started_serves_since_it_was_first_ready() {
+        let mut tracked = Tracked::new(service(), digest(), Timestamp(90));
+        tracked.update(&running(7, STARTED), Timestamp(110));
+        assert_eq!(tracked.serves_since(), STARTED, "it may get requests for want of a ready one");
+        tracked.set_ready(true, Timestamp(200));
+        tracked.set_ready(false, Timestamp(300));
+        tracked.set_ready(true, Timestamp(400));
+        assert_eq!(tracked.serves_since(), Timestamp(200));
+    }
+
+    #[test]
+    fn one_that_ran_before_counts_from_its_start_however_late_it_is_found() {
+        let mut tracked = Tracked::found(service(), digest(), Timestamp(9_000));
+        tracked.update(&running(7, STARTED), Timestamp(9_000));
+        tracked.set_ready(true, Timestamp(9_100));
+        assert_eq!(tracked.serves_since(), STARTED);
+    }
+
+    #[test]
+    fn another_process_begins_anew() {
+        let mut tracked = Tracked::found(service(), digest(), Timestamp(9_000));
+        tracked.update(&running(7, STARTED), Timestamp(9_000));
+        tracked.set_ready(true, Timestamp(9_100));
+        tracked.update(&running(8, Timestamp(9_500)), Timestamp(9_510));
+        tracked.set_ready(true, Timestamp(9_600));
+        assert_eq!(tracked.serves_since(), Timestamp(9_600));
     }
 }

@@ -5,13 +5,13 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use staunch_local::{LocalOptions, LocalPlatform};
 use staunch_model::{
     CanarySpec, EdgeSpec, EvidenceSpec, InstanceId, Limits, Outcomes, ProbeSpec, ProbeTarget, Revision,
-    RevisionDigest, ServiceName, ServiceSpec, ShieldSpec, SplitGeneration, StopSpec, Timestamp, TriggerSpec,
-    Upstream, Weight,
+    RevisionDigest, Sample, ServiceName, ServiceSpec, ShieldSpec, SplitGeneration, StopSpec, Timestamp,
+    TriggerSpec, Upstream, Weight,
 };
 use staunch_ports::{Action, InstanceState, InstanceStatus, Platform, PlatformError, SplitWish};
 use tempfile::TempDir;
@@ -81,6 +81,12 @@ impl House {
         until("every edge has seen the split", || {
             self.platform().observe(&shop()).split.is_some_and(|split| split.seen && split.wish == *wish)
         });
+    }
+
+    /// What one edge has counted since the last question.
+    fn samples_of(&self, edge: u32) -> Vec<Sample> {
+        let reports = self.platform().reports().into_iter().filter(|report| report.edge == edge);
+        reports.flat_map(|report| report.samples).collect()
     }
 
     fn edge_pids(&self) -> Vec<u32> {
@@ -169,6 +175,11 @@ fn spec(version: &str, listen: SocketAddr) -> ServiceSpec {
             ..EvidenceSpec::default()
         },
     }
+}
+
+fn wall() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    Timestamp(since.as_millis() as i64)
 }
 
 fn listen_address() -> SocketAddr {
@@ -358,6 +369,32 @@ fn keeper_edge_and_control_are_lost_one_after_the_other_under_load() {
     kill(edge);
     assert_eq!(version_at(listen).as_deref(), Some("v1"));
     until("another edge", || house.edge_pids().first().is_some_and(|pid| *pid != edge));
+}
+
+#[test]
+fn an_instance_warms_up_once_whoever_is_replaced() {
+    let mut house = House::new();
+    let mut spec = spec("v1", listen_address());
+    (spec.evidence.warm_up, spec.evidence.warm_up_requests) = (600 * SECOND, u64::MAX);
+    let (v1, id) = house.run_ready(&spec, 1);
+    house.shift(1, &v1.digest, None);
+    let _load = Load::on(spec.listen);
+    until("it warms up", || house.samples_of(house.edge_pids()[0]).iter().any(|sample| sample.warming));
+
+    spec.evidence.warm_up = SECOND;
+    let ready = house.status(&id).ready_changed;
+    until("it is older than that", || wall().since(ready) > SECOND);
+    house.platform().declare(&spec).unwrap();
+    let edge = house.edge_pids()[0];
+    until("the edge knows it", || house.samples_of(edge).iter().any(|sample| !sample.warming));
+    kill(edge);
+    until("another edge", || house.edge_pids().first().is_some_and(|pid| *pid != edge));
+    house.restart_control();
+    until("its word on all requests", || {
+        let samples = house.samples_of(house.edge_pids()[0]);
+        assert!(samples.iter().all(|sample| !sample.warming), "{samples:?}");
+        samples.iter().any(|sample| sample.outcomes.ok > 0)
+    });
 }
 
 #[test]

@@ -14,3 +14,4 @@ mod smuggling;
 mod split;
 mod stage;
 mod uploads;
+mod warm_up;

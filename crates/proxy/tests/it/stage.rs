@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use staunch_model::{
     Backend, CanaryRoute, EdgeReport, EdgeSpec, Failure, InstanceId, InstanceTraffic, Limits, Outcomes,
-    RevisionDigest, RouteTable, ServiceName, ShieldSpec, SplitGeneration, Upstream, Weight,
+    RevisionDigest, RouteTable, Sample, ServiceName, ShieldSpec, SplitGeneration, Upstream, WarmUp, Weight,
 };
 use staunch_proxy::client::EdgeClient;
 use staunch_proxy::edge::{EdgeOptions, run};
@@ -128,10 +128,17 @@ impl Control {
         self.reports.last()
     }
     pub(crate) fn outcomes(&self, revision: u8) -> Outcomes {
+        self.sum(revision, |_| true)
+    }
+    pub(crate) fn warming(&self, revision: u8) -> Outcomes {
+        self.sum(revision, |sample| sample.warming)
+    }
+    fn sum(&self, revision: u8, fits: impl Fn(&Sample) -> bool) -> Outcomes {
         let digest = digest(revision);
         let mut sum = Outcomes::default();
         let samples = self.reports.iter().flat_map(|report| &report.samples);
-        samples.filter(|sample| sample.revision == digest).for_each(|sample| sum.add(&sample.outcomes));
+        let fit = samples.filter(|sample| sample.revision == digest && fits(sample));
+        fit.for_each(|sample| sum.add(&sample.outcomes));
         sum
     }
     pub(crate) fn latencies(&self, revision: u8) -> u64 {
@@ -159,7 +166,7 @@ pub(crate) fn digest(number: u8) -> RevisionDigest {
 pub(crate) fn backend(revision: u8, addrs: &[SocketAddr]) -> Backend {
     let letter = if revision == 1 { 's' } else { 'c' };
     let instances = addrs.iter().zip(1..).map(|(addr, n)| (InstanceId(format!("{letter}{n}")), *addr));
-    Backend { revision: digest(revision), instances: instances.collect() }
+    Backend { revision: digest(revision), instances: instances.collect(), since: BTreeMap::new() }
 }
 
 pub(crate) fn table(listen: SocketAddr) -> RouteTable {
@@ -184,6 +191,7 @@ pub(crate) fn table(listen: SocketAddr) -> RouteTable {
         },
         generation: SplitGeneration(1),
         salt: 1,
+        warm_up: WarmUp::default(),
         stable: None,
         canary: None,
     }

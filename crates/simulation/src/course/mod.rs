@@ -3,7 +3,7 @@
 mod ending;
 mod moments;
 
-use staunch_analysis::{ArmLook, Judge, Judgement, Look, SplitLook, Standing};
+use staunch_analysis::{ArmLook, Judge, Judgement, Look, SplitLook, Standing, WarmingLook};
 use staunch_model::{Histogram, Timestamp};
 use staunch_rollout::{Cause, Event, IllegalEvent, Phase, Service, Snapshot, decide, desired, plan};
 
@@ -171,10 +171,18 @@ impl<'t> Course<'t> {
         self.stage.answer(drawn.canary.attempts);
         let generation =
             self.stage.observed.split.as_ref().map(|split| split.wish.generation).unwrap_or_default();
-        let split =
-            SplitLook { share, canary: arm(drawn.canary), stable: arm(drawn.stable), strata: Vec::new() };
+        // While one instance is young the whole canary is: the product tells its instances apart and is no slower.
+        let (canary, young) =
+            if warming { (Arm::default(), drawn.canary) } else { (drawn.canary, Arm::default()) };
+        let split = SplitLook {
+            share,
+            canary: arm(canary),
+            stable: arm(drawn.stable),
+            warming: WarmingLook { canary: arm(young), ..WarmingLook::default() },
+            strata: Vec::new(),
+        };
         let splits = std::iter::once((generation, split)).collect();
-        self.judge.take(&Look { at: Timestamp(self.now), warming, lapsed: false, splits });
+        self.judge.take(&Look { at: Timestamp(self.now), lapsed: false, splits });
         self.conclude();
         if let (Some(path), Some(first)) = (&mut self.path, self.first) {
             path.add(self.now - first, share, &self.judge.judge());
