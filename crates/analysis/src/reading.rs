@@ -1,6 +1,6 @@
 //! How a gate stands, in numbers and in words.
 
-use staunch_evidence::{Counts, OneSample, Traffic, bernoulli_band};
+use staunch_evidence::{Counts, OneSample, Traffic, VerdictRange, bernoulli_band};
 use staunch_model::{GateLimit, Histogram};
 
 use crate::absolute::Absolute;
@@ -222,19 +222,20 @@ impl Gate {
         }
     }
 
-    /// Canary requests until a pass, if the canary is as good as stable: nine times in ten within the range.
+    /// Canary requests until a pass, if the canary is as good as stable: nine times in ten within the range. What is
+    /// not known well yet about the rate that both have makes the range wider.
     pub(crate) fn forecast(&self, harm: &Harm, now: &Present) -> Option<Needs> {
         let level = self.pass_limit();
-        let pooled = now.counts.canary.plus(now.counts.stable).rate()?;
-        let traffic = Traffic { p_stable: pooled, p_canary: pooled, share: now.share };
+        let pooled = now.counts.canary.plus(now.counts.stable);
         let range = match &self.test {
-            Test::ErrorMax { pass, .. } => pass.forecast(pooled, level),
-            Test::ErrorVsStable { pass, .. } | Test::BlastRadius { pass, .. } => {
+            Test::ErrorMax { pass, .. } => around(pooled, |rate| pass.forecast(rate, level)),
+            Test::ErrorVsStable { pass, .. } | Test::BlastRadius { pass, .. } => around(pooled, |rate| {
+                let traffic = Traffic { p_stable: rate, p_canary: rate, share: now.share };
                 pass.deciding().forecast(traffic, level)
-            }
+            }),
             Test::LatencyMax { pass, max, .. } => {
                 let slow = slow(&now.latency.canary, *max).plus(slow(&now.latency.stable, *max));
-                pass.forecast(slow.rate()?, level)
+                around(slow, |rate| pass.forecast(rate, level))
             }
             Test::LatencyVsStable { test, .. } => {
                 harm.latency[*test].forecast(&now.latency.stable, now.share, level)
@@ -271,6 +272,19 @@ impl Gate {
             Test::Unanswerable => None,
         }
     }
+}
+
+/// The forecast at the rate that was seen, its ends at one standard error below and above.
+fn around(seen: Counts, forecast: impl Fn(f64) -> Option<VerdictRange>) -> Option<VerdictRange> {
+    let (rate, attempts, failures) = (seen.rate()?, seen.attempts() as f64, seen.failures() as f64);
+    let middle = forecast(rate)?;
+    let best = forecast(((failures - libm::sqrt(failures)) / attempts).max(0.0));
+    let worst = forecast(((failures + libm::sqrt(failures + 0.5)) / attempts).min(1.0));
+    Some(VerdictRange {
+        low: best.map_or(middle.low, |best| best.low.min(middle.low)),
+        median: middle.median,
+        high: worst.map_or(f64::INFINITY, |worst| worst.high.max(middle.high)),
+    })
 }
 
 /// Not foreseeable while stable itself is at the limit: a version like it cannot be shown to be below.

@@ -2,6 +2,7 @@
 
 mod always;
 mod calibration;
+mod forecasts;
 mod replays;
 mod stories;
 mod world;

@@ -1,5 +1,7 @@
 //! Whole simulations, small: what must hold whatever the policy and the world.
 
+mod forecasts;
+
 use std::time::Duration;
 
 use proptest::prelude::*;
