@@ -9,7 +9,7 @@ use staunch_model::{SplitGeneration, Timestamp};
 
 use crate::intake::Arms;
 use crate::judge::OPEN_SPLITS;
-use crate::look::SplitLook;
+use crate::look::{Look, SplitLook};
 
 /// Routes differ in how often they fail and, when users choose the version, in who uses them: like is compared with
 /// like, and the evidence of all groups is multiplied.
@@ -52,19 +52,12 @@ impl Errors {
         Self { process, by_request, failures: 0, restarted: None, open: Vec::new() }
     }
 
-    /// `lapsed`: the split says no longer how requests were assigned.
-    pub(crate) fn observe(
-        &mut self,
-        generation: SplitGeneration,
-        split: &SplitLook,
-        at: Timestamp,
-        lapsed: bool,
-    ) {
-        self.restart_when_due(split, at);
+    pub(crate) fn observe(&mut self, generation: SplitGeneration, split: &SplitLook, look: &Look) {
+        self.restart_when_due(split, look.at);
         if self.by_request {
-            self.compare_assigned(split, lapsed);
+            self.compare_assigned(split, look);
         } else {
-            self.compare_groups(generation, split, at);
+            self.compare_groups(generation, split, look.at);
         }
     }
 
@@ -81,11 +74,11 @@ impl Errors {
 
     /// While instances warm up, what is left of the split is not what the coin said: then the looks in which both sides
     /// have attempts count by their own numbers.
-    fn compare_assigned(&mut self, split: &SplitLook, lapsed: bool) {
+    fn compare_assigned(&mut self, split: &SplitLook, look: &Look) {
         let counts = split.distinct();
-        if split.has_warming() {
+        if look.young || split.has_warming() {
             self.process.observe(counts.canary, counts.stable);
-        } else if !lapsed {
+        } else if !look.lapsed {
             self.process.observe_assigned(split.share, counts.canary, counts.stable);
         }
     }

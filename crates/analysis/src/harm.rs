@@ -119,7 +119,7 @@ impl Harm {
     /// What both sides did in one look: failing clients, group of routes by group of routes.
     pub(crate) fn compare(&mut self, generation: SplitGeneration, split: &SplitLook, look: &Look) {
         if let Some(errors) = &mut self.errors {
-            errors.observe(generation, split, look.at, look.lapsed);
+            errors.observe(generation, split, look);
         }
     }
 

@@ -40,10 +40,11 @@ impl Hearing {
         self.judge.enter_split(generation, weight);
     }
 
-    /// Takes the samples of its service and its two revisions, and returns what the judge was shown.
-    pub fn observe(&mut self, report: &EdgeReport, at: Timestamp) -> Look {
+    /// Takes the samples of its service and its two revisions, and returns what the judge was shown. `young`: some
+    /// instance is younger than the warm-up.
+    pub fn observe(&mut self, report: &EdgeReport, at: Timestamp, young: bool) -> Look {
         self.ledger.add(&self.intake.subject, report);
-        let look = self.intake.look(report, at);
+        let look = self.intake.look(report, at, young);
         self.judge.take(&look);
         look
     }

@@ -78,7 +78,7 @@ impl Intake {
         }
     }
 
-    pub(crate) fn look(&mut self, report: &EdgeReport, at: Timestamp) -> Look {
+    pub(crate) fn look(&mut self, report: &EdgeReport, at: Timestamp, young: bool) -> Look {
         let mut draft = Draft::default();
         for sample in &report.samples {
             if let Some(side) = self.subject.side_of(&sample.service, &sample.revision) {
@@ -90,7 +90,7 @@ impl Intake {
             self.forgive_repeated(report, at, &mut draft);
         }
         let lapsed = report.lapsed.contains_key(self.subject.service.as_str());
-        Look { at, lapsed, splits: draft.finish() }
+        Look { at, young, lapsed, splits: draft.finish() }
     }
 
     /// A route's group depends on when it was first seen alone, never on how its requests ended.

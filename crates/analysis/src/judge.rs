@@ -184,14 +184,17 @@ impl Judge {
             self.now.latency.stable.merge(latency.stable);
         }
         self.harm.compare(generation, split, look);
-        self.open.entry(generation).or_default().add(split.raw());
+        // Stable alone while the canary warms up is not the same time as the canary alone afterwards.
+        if !look.young || split.raw().both_present() {
+            self.open.entry(generation).or_default().add(split.raw());
+        }
     }
 
     /// Where users keep to their side, a client that fails in a burst is one slow answer, and the part of the requests
     /// that the canary has is not the part of the users: what it really had stands in for the coin.
     fn weigh_latency(&mut self, split: &SplitLook, look: &Look, present: bool) {
         // What is left after a warm-up is not split as the whole was.
-        let share = match (look.lapsed || split.has_warming(), self.by_request) {
+        let share = match (look.lapsed || look.young || split.has_warming(), self.by_request) {
             (true, _) => 0.0,
             (false, true) => split.share,
             (false, false) => split.realised_share(),

@@ -12,6 +12,10 @@ use crate::intake::Arms;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Look {
     pub at: Timestamp,
+    /// Some instance is younger than the warm-up: a state of the clock, not of what this look holds. A look that happens
+    /// to hold no warming request would else be taken for a whole one, and such looks are chosen by the canary's absence.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub young: bool,
     /// The data plane has taken the canary out: the configured share says no longer how requests were assigned.
     #[serde(default, skip_serializing_if = "is_false")]
     pub lapsed: bool,

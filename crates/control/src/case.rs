@@ -45,8 +45,8 @@ impl Case {
         self.note(&Record::Split { at, generation, weight });
     }
 
-    pub(crate) fn observe(&mut self, report: &EdgeReport, at: Timestamp) {
-        let look = self.hearing.observe(report, at);
+    pub(crate) fn observe(&mut self, report: &EdgeReport, at: Timestamp, young: bool) {
+        let look = self.hearing.observe(report, at, young);
         self.looked = true;
         self.note(&Record::Look(look));
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use staunch_analysis::Finding;
 use staunch_model::{Actor, EdgeReport, RevisionDigest, RolloutKind, ServiceName, Timestamp, Weight};
 use staunch_ports::PlatformError;
-use staunch_rollout::{Action, Event, Observed, ObservedSplit, Phase, Service, Snapshot};
+use staunch_rollout::{Action, Event, Observed, ObservedSplit, Phase, Rollout, Service, Snapshot};
 
 use crate::handle::Refused;
 use crate::run::Loop;
@@ -59,7 +59,7 @@ impl Loop {
         let observed = self.platform.observe(name);
         self.note_time(name);
         self.note_reports(name, reports);
-        self.judge(name, reports);
+        self.judge(name, reports, &observed);
         self.feel_pulse(name);
         self.note_world(name, &observed);
         self.decide(name, &observed);
@@ -80,15 +80,16 @@ impl Loop {
         }
     }
 
-    fn judge(&mut self, name: &ServiceName, reports: &[EdgeReport]) {
+    fn judge(&mut self, name: &ServiceName, reports: &[EdgeReport], observed: &Observed) {
         let Some(rollout) = self.book.services.get(name).and_then(|service| service.active()).cloned() else {
             return;
         };
         let now = self.clock.now();
         let Some(watch) = self.watches.get_mut(name) else { return };
         let Some(case) = watch.case.as_mut() else { return };
+        let young = is_young(&rollout, observed, now);
         for report in reports {
-            case.observe(report, now);
+            case.observe(report, now, young);
         }
         // Going back is a person's decision: it is not argued with, and a first revision has nothing to be compared to.
         watch.judgement = (rollout.spec.kind == RolloutKind::Canary).then(|| case.hearing.judge());
@@ -298,4 +299,10 @@ fn serving(service: &Service) -> Option<&RevisionDigest> {
     let promoted =
         service.active().filter(|rollout| matches!(rollout.phase, Phase::Promoting | Phase::Baking { .. }));
     promoted.map(|rollout| &rollout.spec.to.digest).or(service.stable.as_ref().map(|stable| &stable.digest))
+}
+
+/// Some instance that may get requests is younger than the warm-up, counted from when it became ready.
+fn is_young(rollout: &Rollout, observed: &Observed, now: Timestamp) -> bool {
+    let warm_up = rollout.spec.evidence.warm_up;
+    observed.instances.iter().any(|instance| instance.ready && now.since(instance.ready_changed) < warm_up)
 }

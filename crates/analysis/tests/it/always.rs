@@ -25,8 +25,8 @@ fn a_checkpoint_goes_on_as_if_nothing_had_happened() {
             assert_eq!(back, world.judge);
             let report = world.report();
             let mut restored = back;
-            restored.observe(&report, world.at);
-            world.judge.observe(&report, world.at);
+            restored.observe(&report, world.at, false);
+            world.judge.observe(&report, world.at, false);
             assert_eq!(restored.judge(), world.judge.judge());
         }
     }
@@ -166,7 +166,7 @@ proptest! {
                 judge.enter_split(SplitGeneration(split), Weight::try_from(split as u16 * 800).unwrap());
             }
             at = Timestamp(at.0 + passes);
-            judge.observe(report, at);
+            judge.observe(report, at, split % 2 == 0);
             let judgement = judge.judge();
             assert_sane(&judgement);
             let standing = judge.judge_itself().standing();

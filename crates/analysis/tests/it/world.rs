@@ -224,7 +224,7 @@ impl World {
 
     pub(crate) fn take(&mut self, report: &EdgeReport) -> Look {
         self.at = self.at.plus(self.every);
-        self.judge.observe(report, self.at)
+        self.judge.observe(report, self.at, self.canary.young > 0.0 || self.stable.young > 0.0)
     }
 
     /// Runs until the judgement satisfies `done`; the judgement, or the last one after `seconds`.

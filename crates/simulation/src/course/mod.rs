@@ -182,7 +182,7 @@ impl<'t> Course<'t> {
             strata: Vec::new(),
         };
         let splits = std::iter::once((generation, split)).collect();
-        self.judge.take(&Look { at: Timestamp(self.now), lapsed: false, splits });
+        self.judge.take(&Look { at: Timestamp(self.now), young: warming, lapsed: false, splits });
         self.conclude();
         if let (Some(path), Some(first)) = (&mut self.path, self.first) {
             path.add(self.now - first, share, &self.judge.judge());

@@ -168,3 +168,11 @@ proptest! {
         prop_assert!(!summary_text(&asked.run(1, &Progress::default()).unwrap().summary).contains("NaN"));
     }
 }
+
+/// A look without a canary request is not a look without a canary: while it warms up, such looks must not be bet on.
+#[test]
+fn a_warm_up_at_little_traffic_blames_nobody() {
+    let policy = standard_policy().latency_alone(0.1).holding(Weight::percent(5.0).unwrap());
+    let summary = run(policy, "plain,rps=100,horizon-secs=120", 100).summary;
+    assert!(summary.false_rollbacks.count <= 4, "{summary:?}");
+}
