@@ -97,8 +97,13 @@ impl Book {
         self.held.contains(name)
     }
 
+    /// Whether it is only a matter of time until everything is recorded: nothing was refused.
+    pub(crate) fn is_late(&self) -> bool {
+        self.is_behind() && (self.awaits() || self.trouble.is_none())
+    }
+
     /// Whether anything counts that is not known to be recorded.
-    pub(crate) fn is_behind(&self) -> bool {
+    fn is_behind(&self) -> bool {
         !self.unrecorded.is_empty()
     }
 
@@ -199,8 +204,8 @@ impl Book {
         match offered {
             Offered::Written(written) => {
                 self.unrecorded.drain(..written.len().min(self.unrecorded.len()));
+                self.trouble = None;
                 if !self.is_behind() {
-                    self.trouble = None;
                     self.held.clear();
                 }
                 written

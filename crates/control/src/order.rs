@@ -39,6 +39,17 @@ pub(crate) enum Order {
     },
 }
 
+impl Order {
+    /// What is carried out whatever the journal does, or needs no journal.
+    pub(crate) fn cannot_wait(&self) -> bool {
+        match self {
+            Self::Command(instruction, _) => instruction.command == Command::Abort,
+            Self::Rollback { .. } | Self::Tell { .. } => true,
+            Self::Admit(..) => false,
+        }
+    }
+}
+
 pub(crate) struct Admission {
     pub(crate) spec: ServiceSpec,
     pub(crate) revision: Revision,

@@ -1,6 +1,6 @@
 //! Starting the loop's thread, and its rhythm.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -24,6 +24,9 @@ const IDLE: Duration = Duration::from_secs(1);
 const SHORTEST: Duration = Duration::from_millis(10);
 /// Entries a slow reader of the live stream may lag behind before it must read the journal.
 const STREAM: usize = 1_024;
+
+/// Orders that may be on their way to the loop, and as many that may wait for a late journal.
+const ORDERS: usize = 64;
 
 /// What the loop is made of. `reader` is a second view of the same journal for everyone who only looks.
 pub struct Parts {
@@ -58,7 +61,7 @@ pub fn start(parts: Parts) -> Result<(Control, Handle), Refused> {
         parts.platform.declare(spec).map_err(|error| Refused::Platform(error.to_string()))?;
     }
     let clock: Arc<dyn Clock> = Arc::new(SteadyClock::starting_after(end));
-    let (orders, inbox) = mpsc::channel(64);
+    let (orders, inbox) = mpsc::channel(ORDERS);
     let (publish, views) = watch::channel(Views::default());
     let (entries, _) = broadcast::channel(STREAM);
     let handle = Handle {
@@ -91,6 +94,8 @@ pub(crate) struct Loop {
     shown: BTreeMap<ServiceName, Arc<ServiceView>>,
     /// Given when the turn that follows has been shown: whoever asks next sees what came of the order.
     answers: Vec<Answer>,
+    /// What came while the journal was late, oldest first.
+    deferred: VecDeque<Order>,
 }
 
 /// Why the loop turns.
@@ -129,6 +134,7 @@ impl Loop {
             publish,
             shown: BTreeMap::new(),
             answers: vec![],
+            deferred: VecDeque::new(),
         }
     }
 
@@ -145,10 +151,7 @@ impl Loop {
             let wake = runtime.block_on(next_wake(&mut inbox, &changed, stop, rhythm));
             match wake {
                 Wake::Stop => return,
-                Wake::Order(order) => {
-                    let answer = self.obey(order);
-                    self.answers.push(answer);
-                }
+                Wake::Order(order) => self.take(order),
                 Wake::Changed => std::thread::sleep(SHORTEST),
                 Wake::Tick => {}
             }
@@ -159,6 +162,25 @@ impl Loop {
             }
             self.pass(full);
             self.give_answers();
+            self.take_deferred();
+        }
+    }
+
+    /// An order that nothing hurries waits for a late journal, instead of being refused by it.
+    fn take(&mut self, order: Order) {
+        if self.book.is_late() && !order.cannot_wait() && self.deferred.len() < ORDERS {
+            self.deferred.push_back(order);
+            return;
+        }
+        let answer = self.obey(order);
+        self.answers.push(answer);
+    }
+
+    fn take_deferred(&mut self) {
+        while !self.book.is_late()
+            && let Some(order) = self.deferred.pop_front()
+        {
+            self.take(order);
         }
     }
 
@@ -171,7 +193,7 @@ impl Loop {
     }
 
     fn is_active(&self) -> bool {
-        self.book.awaits()
+        self.book.is_late()
             || self.book.services.values().any(|service| service.active().is_some())
             || self.watches.values().any(|watch| watch.restless)
     }

@@ -119,14 +119,12 @@ impl Loop {
         actor: &Actor,
         events: &[Event],
     ) -> Result<(), Refused> {
-        // While the journal is behind, success is refused and tried again: the evidence is taken when it is not.
-        let back = events.iter().any(|event| matches!(event, Event::RolledBack));
-        let through = events.iter().any(|event| matches!(event, Event::Succeeded { .. }));
-        if back || (through && !self.book.is_behind()) {
-            self.capture(name);
-        }
-        self.record(name, actor, events)?;
-        if back {
+        let ends = events.iter().any(|event| matches!(event, Event::RolledBack | Event::Succeeded { .. }));
+        // In one entry list: an end that had to wait for its evidence to be recorded would wait forever on a slow disk.
+        let evidence = ends.then(|| self.captured(name)).flatten();
+        let all: Vec<_> = evidence.into_iter().chain(events.iter().cloned()).collect();
+        self.record(name, actor, &all)?;
+        if events.iter().any(|event| matches!(event, Event::RolledBack)) {
             self.remember(name);
         }
         let now = self.clock.now();
@@ -141,19 +139,15 @@ impl Loop {
         Ok(())
     }
 
-    /// Writes down what is known of the canary, before it is gone.
-    fn capture(&mut self, name: &ServiceName) {
+    /// What is known of the canary, before it is gone.
+    fn captured(&self, name: &ServiceName) -> Option<Event> {
         let observed = self.platform.observe(name);
-        let Some(rollout) = self.book.services.get(name).and_then(|service| service.active()).cloned() else {
-            return;
-        };
-        let Some(watch) = self.watches.get(name) else { return };
+        let rollout = self.book.services.get(name).and_then(|service| service.active())?;
+        let watch = self.watches.get(name)?;
         let hearing = watch.case.as_ref().map(|case| &case.hearing);
         let judgement = watch.judgement.clone();
-        let bundle = capture::bundle(&rollout, hearing, judgement, &observed, self.platform.as_ref());
-        let event = Event::EvidenceCaptured { bundle: Box::new(bundle) };
-        // Not being able to keep the evidence must not keep users on a bad version.
-        drop(self.record(name, &Actor::Staunch, &[event]));
+        let bundle = capture::bundle(rollout, hearing, judgement, &observed, self.platform.as_ref());
+        Some(Event::EvidenceCaptured { bundle: Box::new(bundle) })
     }
 
     /// True when something was done to the world.
@@ -176,7 +170,9 @@ impl Loop {
         }
         // Evidence first: what is stopped can no longer be asked.
         if going_back && others.iter().any(|action| matches!(action, Action::Stop { .. })) {
-            self.capture(name);
+            // Not being able to keep it must not keep the canary running.
+            let evidence = self.captured(name);
+            self.note(name, evidence.as_slice());
         }
         for action in others {
             self.execute(name, action);

@@ -1,5 +1,7 @@
 //! A disk that stalls: what leads back goes on, everything else waits for it, and nothing is lost.
 
+use std::time::Duration;
+
 use staunch_api::v1::{CommandRequest, Service};
 use staunch_control::Parts;
 use staunch_model::SplitGeneration;
@@ -81,6 +83,23 @@ async fn what_a_stalled_disk_has_not_recorded_is_neither_acted_on_nor_answered()
     world.journal.set_stalled(false);
     assert_eq!(within(promote).await.unwrap(), id);
     world.until_phase("shop", "succeeded").await;
+    replays(&world);
+}
+
+/// Each entry takes longer than the loop waits for it.
+#[tokio::test]
+async fn a_disk_that_is_always_slow_holds_nothing_up_for_ever() {
+    let world = World::new().await;
+    world.journal.set_delay(Duration::from_millis(120));
+    world.deploy("shop").await;
+    world.until_phase("shop", "succeeded").await;
+    world.edit("two");
+    world.deploy("shop").await;
+    world.until("shop", |service| service.canary_weight_ratio > 0.0).await;
+    say(&world, Command::Promote).await.unwrap();
+    until_recorded(&world, "step-passed").await;
+    let service = world.until_phase("shop", "succeeded").await;
+    assert_eq!(service.stable.as_deref(), Some("v2"));
     replays(&world);
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use staunch_model::{RolloutId, ServiceName};
 
@@ -22,6 +23,7 @@ struct Book {
     rollouts_given: u64,
     full: bool,
     stalled: bool,
+    delay: Duration,
 }
 
 impl MemoryJournal {
@@ -36,7 +38,14 @@ impl MemoryJournal {
         self.moved.notify_all();
     }
 
+    /// Whoever writes waits so long each time.
+    pub fn set_delay(&self, delay: Duration) {
+        self.lock().delay = delay;
+    }
+
     fn lock_to_write(&self) -> MutexGuard<'_, Book> {
+        let delay = self.lock().delay;
+        std::thread::sleep(delay);
         let moved = self.moved.wait_while(self.lock(), |book| book.stalled);
         moved.unwrap_or_else(PoisonError::into_inner)
     }
