@@ -193,16 +193,16 @@ impl Judge {
     /// Where users keep to their side, a client that fails in a burst is one slow answer, and the part of the requests
     /// that the canary has is not the part of the users: what it really had stands in for the coin.
     fn weigh_latency(&mut self, split: &SplitLook, look: &Look, present: bool) {
-        // What is left after a warm-up is not split as the whole was.
-        let share = match (look.lapsed || look.young || split.has_warming(), self.by_request) {
-            (true, _) => 0.0,
-            (false, true) => split.share,
-            (false, false) => split.realised_share(),
-        };
         let by_client = (!self.by_request).then(|| split.latency_by_client());
         let latency = match &by_client {
             Some(arms) => Arms { canary: &arms.canary, stable: &arms.stable },
             None => split.latency(),
+        };
+        // What is left after a warm-up is not split as the whole was.
+        let share = match (look.lapsed || look.young || split.has_warming(), self.by_request) {
+            (true, _) => 0.0,
+            (false, true) => split.share,
+            (false, false) => realised_share(latency),
         };
         for test in &mut self.harm.latency {
             test.observe(share, latency, present);
@@ -340,6 +340,12 @@ impl Judge {
     pub fn latencies(&self) -> (&Histogram, &Histogram) {
         (&self.latency.canary, &self.latency.stable)
     }
+}
+
+/// The canary's part of the answers, 0 to 1; 0 without any.
+fn realised_share(latency: Arms<&Histogram>) -> f64 {
+    let (canary, all) = (latency.canary.count(), latency.canary.count() + latency.stable.count());
+    if all == 0 { 0.0 } else { canary as f64 / all as f64 }
 }
 
 /// JSON has no infinity, and what is recorded must be readable.

@@ -128,11 +128,6 @@ impl SplitLook {
     pub(crate) fn latency_by_client(&self) -> Arms<Histogram> {
         Arms { canary: self.canary.latency_by_client(), stable: self.stable.latency_by_client() }
     }
-    /// The canary's part of the attempts, 0 to 1; 0 without any.
-    pub(crate) fn realised_share(&self) -> f64 {
-        let all = self.canary.attempts + self.stable.attempts;
-        if all == 0 { 0.0 } else { self.canary.attempts as f64 / all as f64 }
-    }
     /// Attempts and failing clients by group of routes.
     pub(crate) fn by_group(&self) -> impl Iterator<Item = (u16, Arms<Counts>)> {
         let whole = self.strata.is_empty().then(|| (0, self.distinct()));

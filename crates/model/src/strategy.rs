@@ -139,7 +139,7 @@ pub struct EvidenceSpec {
     /// Requests of an instance younger than this are left out of comparisons …
     #[serde(with = "duration_ms")]
     pub warm_up: Duration,
-    /// … unless it has answered this many.
+    /// … unless it was given this many first attempts.
     pub warm_up_requests: u64,
     /// What each kind of evidence weighs when harm is decided.
     #[serde(default)]

@@ -493,7 +493,7 @@ pub(crate) static EVIDENCE: Table = Table {
             "warm-up-requests",
             Kind::Integer { least: 0, most: 1_000_000_000 },
             Default("1000"),
-            "… unless it has answered this many.",
+            "… unless it was given this many.",
         ),
         key(
             "weights",

@@ -209,10 +209,19 @@ fn evidence_lines(judgement: &Judgement) -> Vec<String> {
     if !parts.is_empty() {
         lines.push(format!("of these: {}", parts.join(", ")));
     }
+    lines.extend(least_ratio(judgement));
     if judgement.carried {
         lines.push("evidence of an earlier rollout of the same content counts too".to_owned());
     }
     lines
+}
+
+/// By how much the canary fails more often than stable at the least, in the moment of the verdict.
+fn least_ratio(judgement: &Judgement) -> Option<String> {
+    let bounds = judgement.gates.iter().filter_map(|gate| gate.bounds);
+    // Of a comparison with stable the bound is a ratio, of which 1 is allowed.
+    let least = bounds.filter(|bounds| bounds.least_allowed == 1.0).find_map(|bounds| bounds.least)?;
+    (least >= 1.0).then(|| format!("its errors are at least {least:.1} times stable's"))
 }
 
 fn where_lines(routes: &[RouteRow]) -> Vec<String> {
