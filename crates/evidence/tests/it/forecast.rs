@@ -217,7 +217,9 @@ fn slower_and_not_slower() {
             (range.low..=range.high).contains(&requests)
         });
         let part = within.count() as f64 / f64::from(runs);
-        assert!((0.85..=0.98).contains(&part), "{part} within {range:?} at {shift} {share}");
+        // So large a shift is found while stable is still being learnt, which takes a few requests more or less.
+        let least = if shift > 0.5 { 0.8 } else { 0.85 };
+        assert!((least..=0.98).contains(&part), "{part} within {range:?} at {shift} {share}");
     }
 }
 
