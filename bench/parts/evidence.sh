@@ -3,7 +3,7 @@
 
 rate=250 errors=0.005 faulty_errors=0.05 limit=300
 # Each world, and how often each of its services is taken to a version that is alike, and to a faulty one.
-rollouts=("plain 32 40" "bursts 22 26" "warm-up 14 18")
+rollouts=("plain 40 40" "bursts 32 30" "warm-up 20 24")
 services=2 seeds=2000
 [ -z "$quick" ] || { rollouts=("plain 4 6" "bursts 3 4" "warm-up 2 3") services=1 seeds=500; }
 
@@ -48,7 +48,7 @@ release() { # world, service, number, error share
 drive() { # world, service, port
   local users=()
   [ "$1" != bursts ] || users=(--mix post --sessions 100 --cookie session)
-  start_helper "load-$2" "$bench" load --url "http://127.0.0.1:$3/" --rate "$rate" --connections 8 "${users[@]}"
+  start_helper "load-$2" "$bench" load --url "http://127.0.0.1:$3/" --rate "$rate" --connections 64 "${users[@]}"
 }
 
 # One rollout after the other. What ends neither way is ended here, and a faulty version that got through goes too.
@@ -119,9 +119,19 @@ roll_all() {
   for pid in "${rolling[@]}"; do wait "$pid" || fail "the rollouts of a service did not come to their end"; done
 }
 
+# Ends a world's clients, and notes how many requests a second each of them really made.
+measure_rate() { # world
+  local name
+  for name in $(services_of "$1" alike) $(services_of "$1" faulty); do
+    end_helper "load-$name"
+    echo "$(field good "$report") $(field failed "$report") $(field seconds "$report")" >>"$dir/$1.load"
+  done
+  awk '{ asked += $1 + $2; seconds += $3 } END { printf "%.1f", asked / seconds }' "$dir/$1.load" >"$dir/$1.rate"
+}
+
 simulate() { # world, kind, the canary's error share
   ctl simulate --service "$1-$2-1" --seeds "$seeds" --output json \
-    --world "errors=$errors,canary-errors=$3,rps=$rate,start-secs=0.2,horizon-secs=$limit$(peculiar "$1")" \
+    --world "errors=$errors,canary-errors=$3,rps=$(cat "$dir/$1.rate"),start-secs=0.2,horizon-secs=$limit$(peculiar "$1")" \
     >"$dir/$1-$2.json"
 }
 
@@ -151,11 +161,11 @@ await_peace
 sleep 30
 roll_all
 ctl audit export >"$dir/journal.jsonl"
-stop_helpers
+for line in "${rollouts[@]}"; do measure_rate "${line%% *}"; done
 stop_service
-[ -z "${BENCH_KEEP:-}" ] || cp -r "$dir" "$BENCH_KEEP" || true
 for line in "${rollouts[@]}"; do
   world=${line%% *}
+  note "$world: requests/s of each service, $rate intended" "$(cat "$dir/$world.rate")"
   simulate "$world" alike "$errors"
   simulate "$world" faulty "$faulty_errors"
   share_row "$world" alike false-rollbacks "rolled back wrongly, measured and simulated"
@@ -164,3 +174,4 @@ for line in "${rollouts[@]}"; do
   spread_row "$world" faulty delay-secs "seconds until it is found"
   spread_row "$world" faulty excess-failures "excess failures"
 done
+[ -z "${BENCH_KEEP:-}" ] || cp -r "$dir" "$BENCH_KEEP" || true
