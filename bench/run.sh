@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The benchmarks: bench/run.sh [proxy|switching|upgrade|kill|rollback|cli|idle ...]; all of them when none is named.
+# The benchmarks: bench/run.sh [proxy|switching|upgrade|kill|rollback|cli|idle|evidence ...]; all but evidence when none is named.
 # docs/src/benchmarks.md says what each figure means. BENCH_QUICK=1 is a short run that shows only that all works.
 set -euo pipefail
 
@@ -16,7 +16,7 @@ for helper in needs figures service; do
 done
 
 for part in "${parts[@]}"; do
-  [ -f "$root/bench/parts/$part.sh" ] || fail "no part is called $part; there are: proxy switching upgrade kill rollback cli idle"
+  [ -f "$root/bench/parts/$part.sh" ] || fail "no part is called $part; there are: proxy switching upgrade kill rollback cli idle evidence"
 done
 check_needs "${parts[@]}"
 build

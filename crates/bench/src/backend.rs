@@ -1,6 +1,7 @@
 //! The server behind the proxies: it costs as little as it can, so that a proxy is what is measured.
 
 use std::cell::Cell;
+use std::error::Error;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
@@ -12,6 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::Outcome;
 use crate::request::{self, Head};
+use crate::world::World;
 
 const GOOD: &[u8] =
     b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 13\r\n\r\nhello, world\n";
@@ -26,6 +28,7 @@ struct Manner {
     fail_every: u64,
     asked: Cell<u64>,
     log: Option<File>,
+    world: Option<World>,
 }
 
 pub(crate) async fn run(port: u16) -> Outcome {
@@ -74,12 +77,16 @@ async fn echo(mut stream: TcpStream, early: &[u8]) -> Outcome {
 }
 
 impl Manner {
-    fn of_environment() -> std::io::Result<Self> {
+    fn of_environment() -> Result<Self, Box<dyn Error>> {
         let fail_every =
             std::env::var("BENCH_FAIL_EVERY").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
         let log =
             std::env::var("BENCH_LOG_DIR").ok().filter(|dir| !dir.is_empty()).map(|dir| log(Path::new(&dir)));
-        Ok(Self { fail_every, asked: Cell::new(0), log: log.transpose()? })
+        let world = match std::env::var("BENCH_WORLD") {
+            Ok(file) => Some(World::read(&std::fs::read_to_string(file)?)?),
+            Err(_) => None,
+        };
+        Ok(Self { fail_every, asked: Cell::new(0), log: log.transpose()?, world })
     }
 
     fn answer(&self, head: &Head) -> std::io::Result<&'static [u8]> {
@@ -90,6 +97,7 @@ impl Manner {
         let asked = self.asked.get() + 1;
         self.asked.set(asked);
         let fails = self.fail_every > 0 && asked.is_multiple_of(self.fail_every);
+        let fails = fails || self.world.as_ref().is_some_and(|world| world.fails(head.client));
         Ok(if fails { BAD } else { GOOD })
     }
 

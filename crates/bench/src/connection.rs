@@ -55,16 +55,16 @@ impl Connection {
     }
 
     /// Sends one request and reads its whole answer.
-    pub(crate) async fn ask(&mut self, method: &str) -> Result<(), String> {
-        let answer = tokio::time::timeout(PATIENCE, self.exchange(method)).await;
+    pub(crate) async fn ask(&mut self, method: &str, cookie: Option<&str>) -> Result<(), String> {
+        let answer = tokio::time::timeout(PATIENCE, self.exchange(method, cookie)).await;
         answer.unwrap_or_else(|_| {
             self.sender = None;
             Err("no answer in time".to_owned())
         })
     }
 
-    async fn exchange(&mut self, method: &str) -> Result<(), String> {
-        let request = self.request(method)?;
+    async fn exchange(&mut self, method: &str, cookie: Option<&str>) -> Result<(), String> {
+        let request = self.request(method, cookie)?;
         let sender = self.sender.as_mut().ok_or("no connection")?;
         sender.ready().await.map_err(|error| cause(&error))?;
         let response = sender.send_request(request).await.map_err(|error| cause(&error))?;
@@ -73,10 +73,14 @@ impl Connection {
         if status.is_success() { Ok(()) } else { Err(status.as_u16().to_string()) }
     }
 
-    fn request(&self, method: &str) -> Result<Request<Full<Bytes>>, String> {
+    fn request(&self, method: &str, cookie: Option<&str>) -> Result<Request<Full<Bytes>>, String> {
         let body = if method == "POST" { Bytes::from_static(POSTED) } else { Bytes::new() };
         let request =
             Request::builder().method(method).uri(&self.url.path).header("host", &self.url.authority);
+        let request = match cookie {
+            Some(cookie) => request.header("cookie", cookie),
+            None => request,
+        };
         request.body(Full::new(body)).map_err(|error| error.to_string())
     }
 }

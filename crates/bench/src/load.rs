@@ -10,6 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::args::{Args, Url};
 use crate::connection::{Connection, Found};
 use crate::pace::{Due, beat};
+use crate::sessions::Sessions;
 use crate::tally::Tally;
 use crate::{Outcome, report};
 
@@ -21,6 +22,7 @@ pub(crate) struct Plan {
     rate: u32,
     connections: u32,
     mix: Mix,
+    sessions: Option<Sessions>,
     /// Until SIGTERM when absent.
     duration: Option<Duration>,
 }
@@ -58,6 +60,7 @@ impl TryFrom<&Args> for Plan {
             rate: args.maybe("rate")?.ok_or("--rate is missing")?,
             connections: args.maybe("connections")?.unwrap_or(32),
             mix,
+            sessions: Sessions::read(args)?,
             duration: args.maybe("duration")?.map(Duration::from_secs_f64),
         })
     }
@@ -67,11 +70,12 @@ impl TryFrom<&Args> for Plan {
 struct Shared {
     due: Due,
     tally: RefCell<Tally>,
+    sessions: Option<Sessions>,
     in_flight: Cell<u64>,
 }
 
 pub(crate) async fn run(plan: Plan) -> Outcome {
-    let shared = Rc::new(Shared::default());
+    let shared = Rc::new(Shared { sessions: plan.sessions, ..Shared::default() });
     for _ in 0..plan.connections {
         let connection = Connection::new(plan.url.clone());
         tokio::task::spawn_local(work(shared.clone(), connection, plan.mix));
@@ -96,10 +100,15 @@ async fn work(shared: Rc<Shared>, mut connection: Connection, mix: Mix) {
         if found == Found::Dropped {
             shared.tally.borrow_mut().dropped();
         }
+        let session = shared.sessions.as_ref().map(Sessions::any);
+        let cookie = session.as_ref().map(|session| session.cookie.as_str());
         let answer = match opened {
-            Ok(()) => connection.ask(method).await,
+            Ok(()) => connection.ask(method, cookie).await,
             Err(why) => Err(why),
         };
+        if let (Some(sessions), Some(session), Ok(())) = (&shared.sessions, &session, &answer) {
+            sessions.may_end(session);
+        }
         match answer {
             Ok(()) => shared.tally.borrow_mut().good(due),
             Err(why) => shared.tally.borrow_mut().failed(method, due, &why),

@@ -1,5 +1,7 @@
 //! As much of HTTP/1.1 as the backend needs: where a request's head ends, and what of it matters.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 /// A request's head, and how many bytes of the buffer it and its body take.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Head {
@@ -9,6 +11,8 @@ pub(crate) struct Head {
     /// Asked by a health check, not by a user.
     pub(crate) is_probe: bool,
     pub(crate) closes: bool,
+    /// Stands for all that is in the cookies; `None` without any.
+    pub(crate) client: Option<u64>,
 }
 
 /// The first head in the buffer, once it is whole. A body without a length is refused: no client here sends one.
@@ -17,7 +21,7 @@ pub(crate) fn parse(buffer: &[u8]) -> Result<Option<Head>, String> {
     let text = std::str::from_utf8(&buffer[..end]).map_err(|error| error.to_string())?;
     let mut lines = text.split("\r\n");
     let is_probe = lines.next().is_some_and(|line| line.starts_with("GET /healthz "));
-    let mut head = Head { length: end + 4, body: 0, upgrades: false, is_probe, closes: false };
+    let mut head = Head { length: end + 4, body: 0, upgrades: false, is_probe, closes: false, client: None };
     for (name, value) in lines.filter_map(|line| line.split_once(':')) {
         read_field(&mut head, name, value.trim())?;
     }
@@ -33,6 +37,10 @@ fn read_field(head: &mut Head, name: &str, value: &str) -> Result<(), String> {
         head.upgrades = true;
     } else if name.eq_ignore_ascii_case("connection") {
         head.closes = value.eq_ignore_ascii_case("close");
+    } else if name.eq_ignore_ascii_case("cookie") {
+        let mut hasher = DefaultHasher::new();
+        value.hash(&mut hasher);
+        head.client = Some(hasher.finish());
     }
     Ok(())
 }
@@ -56,6 +64,9 @@ mod tests {
         assert!(!head("GET /healthzz HTTP/1.1\r\n\r\n").is_probe);
         assert!(head("GET / HTTP/1.1\r\nUPGRADE: websocket\r\n\r\n").upgrades);
         assert!(head("GET / HTTP/1.1\r\nConnection: close\r\n\r\n").closes);
+        let client = |cookie: &str| head(&format!("GET / HTTP/1.1\r\nCookie: {cookie}\r\n\r\n")).client;
+        assert!(client("a=1").is_some() && client("a=1") == client("a=1") && client("a=1") != client("a=2"));
+        assert_eq!(head("GET / HTTP/1.1\r\n\r\n").client, None);
         assert!(parse(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n").is_err());
     }
 }
