@@ -57,23 +57,25 @@ roll() { # world, service, times, error share
   for number in $(seq "$3"); do
     release "$1" "$2" "$number" "$4"
     status=0
-    deploy "$2" || status=$?
+    insist "$2" deploy "$2" --timeout "${limit}s" || status=$?
     case $status in
-      0) [ "$4" = "$errors" ] || ctl rollback "$2" >/dev/null ;;
+      0) [ "$4" = "$errors" ] || insist "$2" rollback "$2" ;;
       10) ;;
-      12) ctl abort "$2" >/dev/null ;;
+      # It may have ended meanwhile.
+      12) insist "$2" abort "$2" && ctl watch "$2" >/dev/null 2>&1 || true ;;
       *) fail "deploy $number of $2 ended with $status: $(cat "$dir/$2.said")" ;;
     esac
   done
 }
 
-# Many deploys at once on a slow disk: the journal may refuse one, which asks to try again.
-deploy() { # service
-  local try status
+# Many services at once on a slow disk: the journal may refuse a command, and says that it should be tried again.
+insist() { # service, command...
+  local said=$dir/$1.said try status
+  shift
   for try in $(seq 60); do
     status=0
-    ctl deploy "$1" --timeout "${limit}s" >"$dir/$1.said" 2>&1 || status=$?
-    [ "$status" = 1 ] && grep -q "the disk is slow" "$dir/$1.said" || return "$status"
+    ctl "$@" >"$said" 2>&1 || status=$?
+    [ "$status" = 1 ] && grep -q "the disk is slow" "$said" || return "$status"
     sleep "$(calc "$try / 10")"
   done
   return "$status"
