@@ -5,6 +5,8 @@ use std::time::Duration;
 use staunch_evidence::{Attribution, Counts, SpikeDetector, SpikeSettings};
 use staunch_model::{EdgeReport, RevisionDigest, ServiceName, Timestamp};
 
+use crate::clients::FailingClients;
+
 /// A look covers this long.
 const LOOK_SECS: f64 = 1.0;
 /// One false alarm a year.
@@ -20,6 +22,8 @@ pub struct Pulse {
     /// The look that is still open: when it began and what happened in it.
     began: Option<Timestamp>,
     open: Counts,
+    /// Users who keep to a side fail in bursts: each counts once a minute.
+    clients: Option<FailingClients>,
     /// What was seen since the alarm's fault began, for its words.
     since: Counts,
     alarm: Option<Alarm>,
@@ -37,15 +41,21 @@ pub struct Alarm {
     pub after_switch: bool,
 }
 
-impl Default for Pulse {
-    fn default() -> Self {
-        let detector = SpikeDetector::new(SETTINGS);
-        let (open, since) = (Counts::default(), Counts::default());
-        Self { detector, of: None, began: None, open, since, alarm: None }
-    }
-}
-
 impl Pulse {
+    /// `sticky`: users keep to a side.
+    pub fn new(sticky: bool) -> Self {
+        let (open, since) = (Counts::default(), Counts::default());
+        Self {
+            detector: SpikeDetector::new(SETTINGS),
+            of: None,
+            began: None,
+            open,
+            clients: sticky.then(FailingClients::default),
+            since,
+            alarm: None,
+        }
+    }
+
     /// Takes what `serving` did; another revision than before goes on with what is usual for the service.
     pub fn observe(
         &mut self,
@@ -58,14 +68,31 @@ impl Pulse {
             self.of = Some(serving.clone());
             self.close(now);
         }
-        let samples = reports.iter().flat_map(|report| &report.samples);
-        for sample in samples.filter(|sample| sample.service == *service && sample.revision == *serving) {
-            self.open = self.open.plus(Counts::new(sample.outcomes.judged(), sample.outcomes.failed()));
+        for report in reports {
+            self.open = self.open.plus(self.count(report, service, serving, now));
         }
         let began = *self.began.get_or_insert(now);
         if now.since(began).as_secs_f64() >= LOOK_SECS {
             self.close(now);
         }
+    }
+
+    fn count(
+        &mut self,
+        report: &EdgeReport,
+        service: &ServiceName,
+        serving: &RevisionDigest,
+        now: Timestamp,
+    ) -> Counts {
+        let own = |of: &ServiceName, revision: &RevisionDigest| of == service && revision == serving;
+        let samples = report.samples.iter().filter(|sample| own(&sample.service, &sample.revision));
+        let counts = samples.fold(Counts::default(), |sum, sample| {
+            sum.plus(Counts::new(sample.outcomes.judged(), sample.outcomes.failed()))
+        });
+        let Some(clients) = &mut self.clients else { return counts };
+        let failures = report.failures.iter().filter(|failure| own(&failure.service, &failure.revision));
+        let again = failures.filter(|failure| clients.has_failed(now, failure.client)).count() as u64;
+        Counts::new(counts.attempts(), counts.failures().saturating_sub(again))
     }
 
     /// Time alone closes a look.
@@ -119,7 +146,9 @@ impl Pulse {
 
 #[cfg(test)]
 mod tests {
-    use staunch_model::{Histogram, Outcomes, Sample, SplitGeneration, Weight};
+    use staunch_model::{
+        Failure, FailureKind, Histogram, InstanceId, Outcomes, Sample, SplitGeneration, Weight,
+    };
 
     use super::*;
 
@@ -146,6 +175,26 @@ mod tests {
         EdgeReport { samples: vec![sample], ..EdgeReport::default() }
     }
 
+    fn failure() -> Failure {
+        Failure {
+            at: Timestamp(0),
+            service: shop(),
+            instance: InstanceId::new(&shop(), &revision(1), 1),
+            revision: revision(1),
+            generation: SplitGeneration(0),
+            route: "GET /".to_owned(),
+            method: "GET".to_owned(),
+            path: "/".to_owned(),
+            status: Some(500),
+            kind: FailureKind::ServerError,
+            micros: 1,
+            client: 7,
+            trace: None,
+            shielded: false,
+            warming: false,
+        }
+    }
+
     /// Looks of a tenth of a second at 100 requests a second; returns the alarms.
     fn run(pulse: &mut Pulse, from: i64, seconds: i64, failed_per_second: u64, switched: i64) -> Vec<Alarm> {
         let mut alarms = vec![];
@@ -160,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_rise_is_told_once_with_its_beginning_and_its_end() {
-        let mut pulse = Pulse::default();
+        let mut pulse = Pulse::new(false);
         assert_eq!(run(&mut pulse, 0, 120, 0, 10), vec![]);
         let alarms = run(&mut pulse, 120, 30, 5, 10);
         assert_eq!(alarms.len(), 1, "{alarms:?}");
@@ -173,11 +222,31 @@ mod tests {
     }
 
     #[test]
+    fn a_user_who_fails_again_and_again_is_no_rise() {
+        let burst = |pulse: &mut Pulse| {
+            let failure = Failure { revision: revision(1), ..failure() };
+            let failures = (0..5).map(|_| failure.clone()).collect();
+            let report = EdgeReport { failures, ..report(&revision(1), 5, 5) };
+            (0..50).for_each(|tenth| {
+                let now = Timestamp(125_000 + tenth * 100);
+                pulse.observe(std::slice::from_ref(&report), &shop(), &revision(1), now);
+            });
+            pulse.new_alarm(None, Timestamp(131_000)).is_some()
+        };
+        let alarms = [true, false].map(|sticky| {
+            let mut pulse = Pulse::new(sticky);
+            run(&mut pulse, 0, 120, 0, 10);
+            burst(&mut pulse)
+        });
+        assert_eq!(alarms, [false, true], "one user in a burst; fifty failures of as many users");
+    }
+
+    #[test]
     fn a_rise_that_began_with_the_switch_is_the_switchs() {
-        let mut pulse = Pulse::default();
+        let mut pulse = Pulse::new(false);
         run(&mut pulse, 0, 120, 0, 0);
         assert!(run(&mut pulse, 120, 30, 5, 119)[0].after_switch);
-        let mut pulse = Pulse::default();
+        let mut pulse = Pulse::new(false);
         run(&mut pulse, 0, 120, 0, 0);
         assert!(!run(&mut pulse, 120, 40, 5, 150)[0].after_switch);
     }

@@ -57,7 +57,7 @@ impl Watch {
             live: Live::default(),
             case,
             past,
-            pulse: Pulse::default(),
+            pulse: Pulse::new(spec.edge.sticky.is_some()),
             calibration: Calibration::default(),
             promoted: None,
             wish_since: now,
