@@ -52,12 +52,13 @@ pub(crate) struct Watch {
 
 impl Watch {
     fn new(spec: ServiceSpec, case: Option<Case>, past: Past, now: Timestamp) -> Self {
+        let pulse = Pulse::new(spec.edge.sticky.is_some());
         Self {
             spec,
             live: Live::default(),
             case,
             past,
-            pulse: Pulse::new(spec.edge.sticky.is_some()),
+            pulse,
             calibration: Calibration::default(),
             promoted: None,
             wish_since: now,
