@@ -25,6 +25,8 @@ impl Draft {
             .set("canary", "hold", "'200ms'")
             .set("canary", "bake", "'500ms'")
             .set("gates", "error-rate", "{ max = '10%' }")
+            // Half a percent takes longer to show than a story should last.
+            .set("gates", "blast-radius", "'5%'")
             .set("evidence", "warm-up", "'0s'")
     }
 
