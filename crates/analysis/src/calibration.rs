@@ -65,36 +65,16 @@ fn plays_canary(client: u64) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use staunch_model::{Failure, FailureKind, InstanceId, SplitGeneration};
-
     use super::*;
+    use crate::fixture::{failure, revision, shop};
 
     fn watched(minutes: i64, clients_per_minute: u64, failures_each: u64) -> Calibration {
-        let service = ServiceName::try_from("shop".to_owned()).unwrap();
-        let revision = RevisionDigest::from_sha256([1; 32]);
-        let failure = |client: u64| Failure {
-            at: Timestamp(0),
-            service: service.clone(),
-            instance: InstanceId::new(&service, &revision, 1),
-            revision: revision.clone(),
-            generation: SplitGeneration(0),
-            route: "GET /".to_owned(),
-            method: "GET".to_owned(),
-            path: "/".to_owned(),
-            status: Some(500),
-            kind: FailureKind::ServerError,
-            micros: 1,
-            client,
-            trace: None,
-            shielded: false,
-            warming: false,
-        };
         let mut calibration = Calibration::default();
         for minute in 0..minutes {
             let clients = (0..clients_per_minute).map(|nth| minute as u64 * 7_919 + nth * 104_729);
             let failures = clients.flat_map(|client| (0..failures_each).map(move |_| client));
             let report = EdgeReport { failures: failures.map(failure).collect(), ..EdgeReport::default() };
-            calibration.observe(&[report], &service, &revision, Timestamp(minute * 60_000));
+            calibration.observe(&[report], &shop(), &revision(), Timestamp(minute * 60_000));
         }
         calibration
     }

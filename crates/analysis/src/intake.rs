@@ -82,7 +82,8 @@ impl Intake {
         let mut draft = Draft::default();
         for sample in &report.samples {
             if let Some(side) = self.subject.side_of(&sample.service, &sample.revision) {
-                let group = self.group_of(&sample.route);
+                // Groups are compared where users keep to a side, and nowhere else.
+                let group = self.subject.sticky.then(|| self.group_of(&sample.route));
                 draft.add(side, group, sample);
             }
         }
@@ -128,7 +129,7 @@ struct Draft {
 }
 
 impl Draft {
-    fn add(&mut self, side: Side, group: u16, sample: &Sample) {
+    fn add(&mut self, side: Side, group: Option<u16>, sample: &Sample) {
         let split = self.splits.entry(sample.generation).or_default();
         split.share = sample.weight.ratio();
         let (attempts, failed) = (sample.outcomes.judged(), sample.outcomes.failed());
@@ -138,7 +139,7 @@ impl Draft {
         arm.failed += failed;
         arm.clients += failed;
         arm.latency.merge(&sample.latency);
-        if !sample.warming {
+        if let Some(group) = group.filter(|_| !sample.warming) {
             let stratum = self.strata.entry((sample.generation, group)).or_default();
             stratum.group = group;
             let counts = stratum.side(side);

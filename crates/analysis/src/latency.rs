@@ -10,7 +10,7 @@ use crate::verdict::Band;
 /// The bins are frozen when stable has shown this many requests.
 const ENOUGH_TO_FREEZE: u64 = 100;
 /// Where attempts without response headers are: the slowest there is, margin or not.
-const NO_HEADERS: u16 = LATENCY_BUCKETS as u16 - 1;
+pub(crate) const NO_HEADERS: u16 = LATENCY_BUCKETS as u16 - 1;
 
 /// Is the canary slower than stable by more than a margin, or surely not?
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -14,6 +14,8 @@ mod blame;
 mod calibration;
 mod clients;
 mod errors;
+#[cfg(test)]
+mod fixture;
 mod forecast;
 mod gate;
 mod harm;

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use staunch_evidence::Counts;
-use staunch_model::{Histogram, LATENCY_BUCKETS, SplitGeneration, Timestamp};
+use staunch_model::{Histogram, SplitGeneration, Timestamp};
 
 use crate::intake::Arms;
+use crate::latency::NO_HEADERS;
 
 /// Everything that decides, for one look. A judge that is shown the same looks says the same, bit for bit.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -73,7 +74,7 @@ impl ArmLook {
     /// Failures are in the last bucket, however fast they failed.
     fn latency_by_client(&self) -> Histogram {
         let mut latency = self.latency.clone();
-        if let Some(last) = latency.0.last_mut().filter(|last| usize::from(last.0) == LATENCY_BUCKETS - 1) {
+        if let Some(last) = latency.0.last_mut().filter(|last| last.0 == NO_HEADERS) {
             last.1 = last.1.saturating_sub(self.failed.saturating_sub(self.clients));
         }
         latency
@@ -142,6 +143,6 @@ impl Stratum {
     }
 }
 
-fn is_false(value: &bool) -> bool {
+pub(crate) fn is_false(value: &bool) -> bool {
     !value
 }

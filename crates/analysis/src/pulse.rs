@@ -146,19 +146,10 @@ impl Pulse {
 
 #[cfg(test)]
 mod tests {
-    use staunch_model::{
-        Failure, FailureKind, Histogram, InstanceId, Outcomes, Sample, SplitGeneration, Weight,
-    };
+    use staunch_model::{Histogram, Outcomes, Sample, SplitGeneration, Weight};
 
     use super::*;
-
-    fn shop() -> ServiceName {
-        ServiceName::try_from("shop".to_owned()).unwrap()
-    }
-
-    fn revision(id: u8) -> RevisionDigest {
-        RevisionDigest::from_sha256([id; 32])
-    }
+    use crate::fixture::{failure, revision, shop};
 
     fn report(revision: &RevisionDigest, ok: u64, failed: u64) -> EdgeReport {
         let outcomes = Outcomes { ok, server_error: failed, assigned: ok + failed, ..Outcomes::default() };
@@ -175,33 +166,13 @@ mod tests {
         EdgeReport { samples: vec![sample], ..EdgeReport::default() }
     }
 
-    fn failure() -> Failure {
-        Failure {
-            at: Timestamp(0),
-            service: shop(),
-            instance: InstanceId::new(&shop(), &revision(1), 1),
-            revision: revision(1),
-            generation: SplitGeneration(0),
-            route: "GET /".to_owned(),
-            method: "GET".to_owned(),
-            path: "/".to_owned(),
-            status: Some(500),
-            kind: FailureKind::ServerError,
-            micros: 1,
-            client: 7,
-            trace: None,
-            shielded: false,
-            warming: false,
-        }
-    }
-
     /// Looks of a tenth of a second at 100 requests a second; returns the alarms.
     fn run(pulse: &mut Pulse, from: i64, seconds: i64, failed_per_second: u64, switched: i64) -> Vec<Alarm> {
         let mut alarms = vec![];
         for tenth in 0..seconds * 10 {
             let now = Timestamp((from * 10 + tenth) * 100);
             let failed = if tenth % 10 == 0 { failed_per_second } else { 0 };
-            pulse.observe(&[report(&revision(1), 10 - failed, failed)], &shop(), &revision(1), now);
+            pulse.observe(&[report(&revision(), 10 - failed, failed)], &shop(), &revision(), now);
             alarms.extend(pulse.new_alarm(Some(Timestamp(switched * 1_000)), now));
         }
         alarms
@@ -224,12 +195,11 @@ mod tests {
     #[test]
     fn a_user_who_fails_again_and_again_is_no_rise() {
         let burst = |pulse: &mut Pulse| {
-            let failure = Failure { revision: revision(1), ..failure() };
-            let failures = (0..5).map(|_| failure.clone()).collect();
-            let report = EdgeReport { failures, ..report(&revision(1), 5, 5) };
+            let failures = (0..5).map(|_| failure(7)).collect();
+            let report = EdgeReport { failures, ..report(&revision(), 5, 5) };
             (0..50).for_each(|tenth| {
                 let now = Timestamp(125_000 + tenth * 100);
-                pulse.observe(std::slice::from_ref(&report), &shop(), &revision(1), now);
+                pulse.observe(std::slice::from_ref(&report), &shop(), &revision(), now);
             });
             pulse.new_alarm(None, Timestamp(131_000)).is_some()
         };

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use staunch_model::{NoData, SplitGeneration};
 
+use crate::look::is_false;
 use crate::severity::Severity;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,10 +122,6 @@ pub struct SourceReading {
     /// Its part of the average, 0 to 1.
     pub weight: f64,
     pub log_e: f64,
-}
-
-fn is_false(value: &bool) -> bool {
-    !value
 }
 
 impl Judgement {
