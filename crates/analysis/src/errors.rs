@@ -1,6 +1,6 @@
 //! Error rate of the canary against stable's, group of routes by group of routes.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,12 @@ impl Errors {
     pub(crate) fn new(by_request: bool) -> Self {
         let process = RateRatioBand::with_restarts(1.0);
         Self { process, by_request, failures: 0, restarted: None, open: Vec::new() }
+    }
+
+    /// Goes on from what was found before. How users are assigned, and what waits for the other side, is of the present
+    /// rollout alone.
+    pub(crate) fn carry(&mut self, earlier: &Self) {
+        self.process = earlier.process.clone();
     }
 
     pub(crate) fn observe(&mut self, generation: SplitGeneration, split: &SplitLook, look: &Look) {
@@ -127,8 +133,8 @@ impl Errors {
     }
 
     fn forget_old_splits(&mut self) {
-        let splits: BTreeMap<SplitGeneration, ()> = self.open.iter().map(|b| (b.generation, ())).collect();
-        if let Some((oldest, ())) = splits.into_iter().rev().nth(OPEN_SPLITS - 1) {
+        let splits: BTreeSet<SplitGeneration> = self.open.iter().map(|bucket| bucket.generation).collect();
+        if let Some(oldest) = splits.into_iter().rev().nth(OPEN_SPLITS - 1) {
             self.open.retain(|bucket| bucket.generation >= oldest);
         }
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use staunch_evidence::{Counts, log_average};
-use staunch_model::{EvidenceWeights, Metric, SplitGeneration};
+use staunch_model::{EvidenceWeights, GateSpec, Metric, SplitGeneration};
 
 use crate::absolute::Absolute;
 use crate::errors::Errors;
@@ -65,8 +65,8 @@ impl Harm {
 
     /// Takes over what was found before, test by test; a test that asked something else starts without a past.
     pub(crate) fn carry(&mut self, earlier: &Self) {
-        if self.errors.is_some() {
-            self.errors.clone_from(&earlier.errors);
+        if let (Some(errors), Some(known)) = (&mut self.errors, &earlier.errors) {
+            errors.carry(known);
         }
         self.carried = true;
         self.compared = earlier.compared.clone();
@@ -236,10 +236,10 @@ impl Harm {
 const WATCHED: f64 = 0.02;
 
 fn weights(question: &Question) -> EvidenceWeights {
-    let asked = question.gates.iter().any(|gate| gate.metric == Metric::ErrorRate);
     let weights = question.evidence.weights;
-    let watched = question.gates.is_empty() || asked;
-    EvidenceWeights { errors: weights.errors * if watched { 1.0 } else { WATCHED }, ..weights }
+    let asks = |gate: &GateSpec| gate.metric == Metric::ErrorRate;
+    let asked = question.gates.is_empty() || question.gates.iter().any(asks);
+    EvidenceWeights { errors: weights.errors * if asked { 1.0 } else { WATCHED }, ..weights }
 }
 
 /// Compared attempts and failures: of the whole rollout, and of the last one to two minutes.
