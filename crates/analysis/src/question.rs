@@ -21,7 +21,7 @@ impl Question {
     pub fn of(spec: &RolloutSpec, sticky: bool) -> Self {
         Self {
             gates: spec.gates.clone(),
-            steps: spec.canary.steps.clone(),
+            steps: spec.strategy.steps.clone(),
             evidence: spec.evidence.clone(),
             catastrophic: spec.triggers.catastrophic,
             compares: spec.from.is_some(),
@@ -33,7 +33,7 @@ impl Question {
     pub fn of_service(spec: &ServiceSpec) -> Self {
         Self {
             gates: spec.gates.clone(),
-            steps: spec.canary.steps.clone(),
+            steps: spec.strategy.steps.clone(),
             evidence: spec.evidence.clone(),
             catastrophic: spec.triggers.catastrophic,
             compares: true,

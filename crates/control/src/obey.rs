@@ -93,8 +93,8 @@ impl Loop {
         reason: Option<String>,
     ) -> Result<Deployed, Refused> {
         if rollout.kind != RolloutKind::Canary {
-            rollout.canary.steps = vec![];
-            rollout.canary.bake = Duration::ZERO;
+            rollout.strategy.steps = vec![];
+            rollout.strategy.bake = Duration::ZERO;
             rollout.gates = vec![];
         }
         let started = Deployed::Started {
@@ -248,7 +248,7 @@ fn rollout_spec(spec: &ServiceSpec, id: RolloutId, from: Option<Revision>, to: R
         from,
         to,
         replicas: spec.replicas,
-        canary: spec.canary.clone(),
+        strategy: spec.strategy.clone(),
         gates: spec.gates.clone(),
         triggers: spec.triggers.clone(),
         evidence: spec.evidence.clone(),

@@ -53,9 +53,9 @@ pub(crate) fn plan(
 ) -> PlanView {
     let rate = view.stable_rates.per_second + view.canary_rates.per_second;
     let stable = error_ratio(view);
-    let path = spec.canary.steps.iter().map(|step| step.weight).chain([Weight::FULL]);
+    let path = spec.strategy.steps.iter().map(|step| step.weight).chain([Weight::FULL]);
     let path: Vec<Weight> = path.collect();
-    let steps = spec.canary.steps.iter().enumerate().map(|(at, step)| {
+    let steps = spec.strategy.steps.iter().enumerate().map(|(at, step)| {
         let before = at.checked_sub(1).map_or(Weight::ZERO, |before| path[before]);
         planned(spec, step, Around { before, next: path[at + 1] }, rate, stable)
     });
@@ -74,7 +74,7 @@ pub(crate) fn plan(
         requests_per_second: rate,
         notes: notes(spec, &steps, rate, first).into_iter().chain(view.dispersion.clone()).collect(),
         steps,
-        bake_ms: millis(spec.canary.bake),
+        bake_ms: millis(spec.strategy.bake),
         total_ms,
         total_high_ms,
     }
@@ -169,12 +169,12 @@ fn notes(spec: &ServiceSpec, steps: &[PlannedStep], rate: f64, first: bool) -> V
         notes.push(format!("{gate} cannot pass: stable itself is at or above its limit"));
     }
     let slow =
-        steps.iter().find(|step| step.expected_ms.is_some_and(|ms| ms > millis(spec.canary.step_deadline)));
+        steps.iter().find(|step| step.expected_ms.is_some_and(|ms| ms > millis(spec.strategy.step_deadline)));
     if let Some(step) = slow {
         notes.push(format!(
             "the step at {} would take longer than its deadline of {}: use a larger weight or a wider limit",
             step.weight,
-            staunch_model::human_duration(spec.canary.step_deadline)
+            staunch_model::human_duration(spec.strategy.step_deadline)
         ));
     }
     notes

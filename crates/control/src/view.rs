@@ -153,7 +153,7 @@ fn show_rollout(
         .filter(|_| rollout.is_active() || rollout.ended.is_some());
     let snapshot = Snapshot { now, observed, judgement: judgement.as_ref() };
     let mut steps: Vec<_> =
-        rollout.spec.canary.steps.iter().map(|step| step.weight.ratio() * 100.0).collect();
+        rollout.spec.strategy.steps.iter().map(|step| step.weight.ratio() * 100.0).collect();
     steps.push(100.0);
     let step = match rollout.phase {
         Phase::Pending | Phase::Preparing => 0,

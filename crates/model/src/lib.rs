@@ -21,8 +21,8 @@ pub use service::{
     TlsSpec, Upstream,
 };
 pub use strategy::{
-    CanarySpec, EvidenceSpec, EvidenceWeights, GateLimit, GateSpec, Metric, NoData, RolloutKind, RolloutSpec,
-    Step, TriggerSpec,
+    EvidenceSpec, EvidenceWeights, GateLimit, GateSpec, Metric, NoData, RolloutKind, RolloutSpec, Step,
+    Strategy, TriggerSpec,
 };
 pub use table::{Backend, CanaryRoute, RouteTable, WarmUp};
 pub use time::{Timestamp, duration_ms, human_duration};

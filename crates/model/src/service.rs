@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CanarySpec, EvidenceSpec, GateSpec, ServiceName, TriggerSpec, duration_ms};
+use crate::{EvidenceSpec, GateSpec, ServiceName, Strategy, TriggerSpec, duration_ms};
 
 /// One service as the user's file describes it, every default resolved.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,10 +30,36 @@ pub struct ServiceSpec {
     pub health: HealthSpec,
     pub stop: StopSpec,
     pub edge: EdgeSpec,
-    pub canary: CanarySpec,
+    #[serde(alias = "canary")]
+    pub strategy: Strategy,
     pub gates: Vec<GateSpec>,
     pub triggers: TriggerSpec,
     pub evidence: EvidenceSpec,
+}
+
+impl ServiceSpec {
+    /// A service with every default: one instance that is ready when its port accepts connections.
+    pub fn plain(name: ServiceName, listen: SocketAddr, command: Vec<String>) -> Self {
+        Self {
+            name,
+            listen,
+            tls: None,
+            command,
+            version: None,
+            id: None,
+            files: vec![],
+            env: BTreeMap::new(),
+            replicas: 1,
+            upstream: Upstream::Http1,
+            health: HealthSpec::default(),
+            stop: StopSpec::default(),
+            edge: EdgeSpec::default(),
+            strategy: Strategy::default(),
+            gates: vec![],
+            triggers: TriggerSpec::default(),
+            evidence: EvidenceSpec::default(),
+        }
+    }
 }
 
 /// PEM files; ALPN offers h2 and http/1.1.
@@ -61,6 +87,12 @@ pub struct HealthSpec {
     pub start_timeout: Duration,
 }
 
+impl Default for HealthSpec {
+    fn default() -> Self {
+        Self { ready: ProbeSpec::default(), live: None, start_timeout: Duration::from_secs(60) }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProbeSpec {
     pub target: ProbeTarget,
@@ -72,6 +104,13 @@ pub struct ProbeSpec {
     pub fall: u32,
     /// Successes in a row until "ready".
     pub rise: u32,
+}
+
+impl Default for ProbeSpec {
+    fn default() -> Self {
+        let (interval, timeout) = (Duration::from_secs(2), Duration::from_secs(1));
+        Self { target: ProbeTarget::Tcp, interval, timeout, fall: 3, rise: 1 }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,6 +134,12 @@ pub struct StopSpec {
     pub drain: Duration,
 }
 
+impl Default for StopSpec {
+    fn default() -> Self {
+        Self { grace: Duration::from_secs(10), drain: Duration::from_secs(30) }
+    }
+}
+
 /// How the edge treats requests to this service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EdgeSpec {
@@ -104,6 +149,13 @@ pub struct EdgeSpec {
     /// How long a canary's weight holds when control does not renew it.
     #[serde(with = "duration_ms")]
     pub lease: Duration,
+}
+
+impl Default for EdgeSpec {
+    fn default() -> Self {
+        let shield = ShieldSpec { enabled: true, after: Duration::from_secs(3) };
+        Self { sticky: None, shield, limits: Limits::default(), lease: Duration::from_secs(3) }
+    }
 }
 
 /// What keeps a user on one side of the split. With `None` each request is split on its own.
@@ -146,4 +198,19 @@ pub struct Limits {
     pub idle_timeout: Duration,
     #[serde(with = "duration_ms")]
     pub connect_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self {
+            header_bytes: 65_536,
+            body_bytes: None,
+            connections: 10_000,
+            header_timeout: seconds(10),
+            response_timeout: seconds(60),
+            idle_timeout: seconds(75),
+            connect_timeout: seconds(1),
+        }
+    }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Revision, RolloutId, ServiceName, Weight, duration_ms};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct CanarySpec {
+pub struct Strategy {
     /// Rising weights below 100 %; going to 100 % is the promotion that follows the last.
     pub steps: Vec<Step>,
     /// How long the old revision stays at full capacity after the promotion.
@@ -25,6 +25,21 @@ pub struct CanarySpec {
     /// How long a pause may last before the rollout takes itself back.
     #[serde(with = "duration_ms")]
     pub pause_deadline: Duration,
+}
+
+impl Default for Strategy {
+    /// All at once, without a bake.
+    fn default() -> Self {
+        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+        Self {
+            steps: vec![],
+            bake: Duration::ZERO,
+            holdback: Weight::ZERO,
+            prepare_deadline: minutes(2),
+            step_deadline: minutes(60),
+            pause_deadline: minutes(60 * 24),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,6 +144,18 @@ pub struct TriggerSpec {
     pub catastrophic: f64,
 }
 
+impl Default for TriggerSpec {
+    fn default() -> Self {
+        Self {
+            crash_exits: 3,
+            crash_window: Duration::from_secs(60),
+            unready_for: Duration::from_secs(10),
+            memory_bytes: None,
+            catastrophic: 0.2,
+        }
+    }
+}
+
 /// How sure the gates must be.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EvidenceSpec {
@@ -198,7 +225,7 @@ pub struct RolloutSpec {
     pub from: Option<Revision>,
     pub to: Revision,
     pub replicas: u32,
-    pub canary: CanarySpec,
+    pub strategy: Strategy,
     pub gates: Vec<GateSpec>,
     pub triggers: TriggerSpec,
     pub evidence: EvidenceSpec,

@@ -160,7 +160,7 @@ fn deadline(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Option<Cause> {
 /// When the present phase must have ended, what it is called, and how long it may take. A paused rollout lives by
 /// the pause's own deadline, and its time does not count for the step. The bake has none: it ends by itself.
 pub(crate) fn deadline_of(rollout: &Rollout) -> Option<(Timestamp, &'static str, Duration)> {
-    let canary = &rollout.spec.canary;
+    let canary = &rollout.spec.strategy;
     if let Some(Pace::Paused { since, .. }) = rollout.phase.pace() {
         return Some((since.plus(canary.pause_deadline), "the pause", canary.pause_deadline));
     }
@@ -180,7 +180,7 @@ pub(crate) fn deadline_of(rollout: &Rollout) -> Option<(Timestamp, &'static str,
 
 /// A step that waits for a person may take as long as a pause.
 fn step_span(rollout: &Rollout, step: usize) -> Duration {
-    let canary = &rollout.spec.canary;
+    let canary = &rollout.spec.strategy;
     let personal = rollout.steps().get(step).is_some_and(|step| step.pause);
     if personal { canary.step_deadline.max(canary.pause_deadline) } else { canary.step_deadline }
 }
@@ -273,10 +273,10 @@ fn begin_bake(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Vec<Event> {
     if !snapshot.observed.routes_by(rollout.wish.generation) {
         return vec![];
     }
-    if rollout.spec.canary.bake.is_zero() {
+    if rollout.spec.strategy.bake.is_zero() {
         return vec![Event::Succeeded { generation: rollout.wish.generation.next() }];
     }
-    vec![Event::BakeStarted { until: snapshot.now.plus(rollout.spec.canary.bake) }]
+    vec![Event::BakeStarted { until: snapshot.now.plus(rollout.spec.strategy.bake) }]
 }
 
 fn finish_bake(rollout: &Rollout, until: Timestamp, snapshot: &Snapshot<'_>) -> Vec<Event> {
@@ -292,8 +292,8 @@ pub(crate) fn bake_ends(rollout: &Rollout, until: Timestamp, snapshot: &Snapshot
     // Stable has no traffic by now: a finding about it is old, and gets one more bake to show itself.
     match (fit, clean) {
         (true, true) => until,
-        (true, false) => until.plus(rollout.spec.canary.bake),
-        (false, _) => until.plus(rollout.spec.canary.step_deadline),
+        (true, false) => until.plus(rollout.spec.strategy.bake),
+        (false, _) => until.plus(rollout.spec.strategy.step_deadline),
     }
 }
 

@@ -56,7 +56,7 @@ impl Rollout {
     /// a rollback by a person go to 100 % at once.
     pub(crate) fn steps(&self) -> &[Step] {
         let gradual = self.spec.kind == RolloutKind::Canary && self.spec.from.is_some();
-        if gradual { &self.spec.canary.steps } else { &[] }
+        if gradual { &self.spec.strategy.steps } else { &[] }
     }
 
     /// The only place where a phase changes.
@@ -175,7 +175,7 @@ impl Rollout {
 
     /// The share after the promotion: all but what is held back, and never less than before.
     fn promoted(&self) -> Weight {
-        let canary = &self.spec.canary;
+        let canary = &self.spec.strategy;
         let held_back = self.spec.kind == RolloutKind::Canary && !canary.bake.is_zero();
         let share = if held_back { canary.holdback.complement() } else { Weight::FULL };
         share.max(self.wish.canary_weight())

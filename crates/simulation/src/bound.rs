@@ -10,7 +10,7 @@ use crate::world::World;
 /// the world's fault at one share (Wald); `None` when there is nothing that a gate could tell, and for a policy that goes
 /// through several shares: its time depends on when it goes on.
 pub(crate) fn bound_secs(world: &World, policy: &Policy) -> Option<f64> {
-    let [only] = policy.canary.steps.as_slice() else { return None };
+    let [only] = policy.strategy.steps.as_slice() else { return None };
     let share = only.weight.ratio();
     let errors = information_per_request(world.errors, world.canary_errors, share);
     let errors = if world.canary_errors > world.errors { errors } else { 0.0 };

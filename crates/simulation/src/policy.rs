@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use staunch_model::{
-    CanarySpec, EvidenceSpec, GateLimit, GateSpec, HealthSpec, Metric, NoData, ProbeSpec, ProbeTarget,
-    Revision, RevisionDigest, RolloutId, RolloutKind, RolloutSpec, RunSpec, ServiceName, ServiceSpec, Step,
-    StopSpec, Timestamp, TriggerSpec, Weight,
+    EvidenceSpec, GateLimit, GateSpec, HealthSpec, Metric, NoData, ProbeSpec, ProbeTarget, Revision,
+    RevisionDigest, RolloutId, RolloutKind, RolloutSpec, RunSpec, ServiceName, ServiceSpec, Step, StopSpec,
+    Strategy, Timestamp, TriggerSpec, Weight,
 };
 
 /// Everything of a service that decides how a rollout goes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
     pub service: ServiceName,
-    pub canary: CanarySpec,
+    pub strategy: Strategy,
     pub gates: Vec<GateSpec>,
     pub triggers: TriggerSpec,
     pub evidence: EvidenceSpec,
@@ -28,7 +28,7 @@ impl From<&ServiceSpec> for Policy {
     fn from(spec: &ServiceSpec) -> Self {
         Self {
             service: spec.name.clone(),
-            canary: spec.canary.clone(),
+            strategy: spec.strategy.clone(),
             gates: spec.gates.clone(),
             triggers: spec.triggers.clone(),
             evidence: spec.evidence.clone(),
@@ -49,7 +49,7 @@ impl Policy {
         let probe = ProbeSpec { target: ProbeTarget::Tcp, interval: ten, timeout: ten, fall: 1, rise: 1 };
         Self {
             service,
-            canary: CanarySpec {
+            strategy: Strategy {
                 steps: [500, 2_500, 5_000].into_iter().filter_map(|points| step(points, ten)).collect(),
                 bake: ten,
                 holdback: Weight::try_from(500).unwrap_or_default(),
@@ -69,13 +69,7 @@ impl Policy {
                     no_data: NoData::Hold,
                 },
             ],
-            triggers: TriggerSpec {
-                crash_exits: 3,
-                crash_window: Duration::from_secs(60),
-                unready_for: ten,
-                memory_bytes: None,
-                catastrophic: 0.2,
-            },
+            triggers: TriggerSpec::default(),
             evidence: EvidenceSpec::default(),
             replicas: 2,
             sticky: false,
@@ -88,8 +82,8 @@ impl Policy {
     #[must_use]
     pub fn holding(mut self, share: Weight) -> Self {
         let long = Duration::from_secs(30 * 86_400);
-        self.canary.steps = vec![Step { weight: share, hold: long, pause: false }];
-        self.canary.step_deadline = 2 * long;
+        self.strategy.steps = vec![Step { weight: share, hold: long, pause: false }];
+        self.strategy.step_deadline = 2 * long;
         self
     }
 
@@ -135,7 +129,7 @@ impl Policy {
 
     /// The canary's share when users first see it, 0 to 1.
     pub fn first_share(&self) -> f64 {
-        self.canary.steps.first().map_or(1.0, |step| step.weight.ratio())
+        self.strategy.steps.first().map_or(1.0, |step| step.weight.ratio())
     }
 
     /// How much slower than stable the canary may be before a latency gate speaks, the strictest of them.
@@ -158,7 +152,7 @@ impl Policy {
             from: Some(self.revision(1)),
             to: self.revision(2),
             replicas: self.replicas.max(1),
-            canary: self.canary.clone(),
+            strategy: self.strategy.clone(),
             gates: self.gates.clone(),
             triggers: self.triggers.clone(),
             evidence: self.evidence.clone(),

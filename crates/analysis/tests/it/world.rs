@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use staunch_analysis::{Hearing, Judgement, Look};
 use staunch_model::{
-    CanarySpec, EdgeReport, EvidenceSpec, Failure, FailureKind, GateLimit, GateSpec, HealthSpec, Histogram,
-    InstanceId, Metric, NoData, Outcomes, ProbeSpec, ProbeTarget, Revision, RevisionDigest, RolloutId,
-    RolloutKind, RolloutSpec, RunSpec, Sample, ServiceName, SplitGeneration, StopSpec, Timestamp,
-    TriggerSpec, Weight, bucket_of_micros,
+    EdgeReport, EvidenceSpec, Failure, FailureKind, GateLimit, GateSpec, HealthSpec, Histogram, InstanceId,
+    Metric, NoData, Outcomes, ProbeSpec, ProbeTarget, Revision, RevisionDigest, RolloutId, RolloutKind,
+    RolloutSpec, RunSpec, Sample, ServiceName, SplitGeneration, StopSpec, Strategy, Timestamp, TriggerSpec,
+    Weight, bucket_of_micros,
 };
 
 /// SplitMix64.
@@ -89,22 +89,9 @@ pub(crate) fn spec(gates: Vec<GateSpec>) -> RolloutSpec {
         from: Some(revision(1)),
         to: revision(2),
         replicas: 2,
-        canary: CanarySpec {
-            steps: Vec::new(),
-            bake: long,
-            holdback: staunch_model::Weight::ZERO,
-            prepare_deadline: long,
-            step_deadline: long,
-            pause_deadline: long,
-        },
+        strategy: Strategy { bake: long, ..Strategy::default() },
         gates,
-        triggers: TriggerSpec {
-            crash_exits: 3,
-            crash_window: long,
-            unready_for: long,
-            memory_bytes: None,
-            catastrophic: 0.2,
-        },
+        triggers: TriggerSpec::default(),
         evidence: EvidenceSpec {
             false_rollback: 0.01,
             false_promotion: 0.05,

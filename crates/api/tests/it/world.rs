@@ -9,8 +9,8 @@ use staunch_api::v1::{DeployRequest, Deployed, Service};
 use staunch_api::{Admin, ServeOptions, Serving, serve};
 use staunch_control::{Control, Handle, Parts};
 use staunch_model::{
-    CanarySpec, EdgeSpec, EvidenceSpec, HealthSpec, Limits, ProbeSpec, ProbeTarget, ServiceName, ServiceSpec,
-    ShieldSpec, Step, StopSpec, TriggerSpec, Upstream, Weight,
+    EdgeSpec, EvidenceSpec, HealthSpec, Limits, ProbeSpec, ProbeTarget, ServiceName, ServiceSpec, ShieldSpec,
+    Step, StopSpec, Strategy, TriggerSpec, Weight,
 };
 use staunch_ports::fake::{FakePlatform, MemoryJournal};
 
@@ -143,16 +143,8 @@ pub(crate) fn spec(service: &str) -> ServiceSpec {
     let ready = ProbeSpec { target: ProbeTarget::Tcp, interval: second, timeout: second, fall: 3, rise: 1 };
     let minutes = |n: u64| Duration::from_secs(60 * n);
     ServiceSpec {
-        name: name(service),
-        listen: ([127, 0, 0, 1], 0).into(),
-        tls: None,
-        command: vec!["./app".to_owned()],
-        version: None,
-        id: None,
-        files: vec![],
         env: BTreeMap::from([("DATABASE_PASSWORD".to_owned(), SECRET.to_owned())]),
         replicas: 2,
-        upstream: Upstream::Http1,
         health: HealthSpec { ready, live: None, start_timeout: minutes(1) },
         stop: StopSpec { grace: second, drain: second },
         edge: EdgeSpec {
@@ -161,29 +153,15 @@ pub(crate) fn spec(service: &str) -> ServiceSpec {
             limits: limits(),
             lease: 3 * second,
         },
-        canary: CanarySpec {
+        strategy: Strategy {
             steps: vec![Step { weight: Weight::percent(10.0).unwrap(), hold: Duration::ZERO, pause: true }],
-            bake: Duration::ZERO,
-            holdback: staunch_model::Weight::ZERO,
-            prepare_deadline: minutes(10),
             step_deadline: minutes(10),
             pause_deadline: minutes(10),
+            ..Strategy::default()
         },
-        gates: vec![],
-        triggers: TriggerSpec {
-            crash_exits: 3,
-            crash_window: minutes(1),
-            unready_for: minutes(1),
-            memory_bytes: None,
-            catastrophic: 0.2,
-        },
-        evidence: EvidenceSpec {
-            false_rollback: 0.01,
-            false_promotion: 0.05,
-            warm_up: Duration::ZERO,
-            warm_up_requests: 0,
-            ..EvidenceSpec::default()
-        },
+        triggers: TriggerSpec { unready_for: minutes(1), ..TriggerSpec::default() },
+        evidence: EvidenceSpec { warm_up: Duration::ZERO, warm_up_requests: 0, ..EvidenceSpec::default() },
+        ..ServiceSpec::plain(name(service), ([127, 0, 0, 1], 0).into(), vec!["./app".to_owned()])
     }
 }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use staunch_model::{CanarySpec, Step, Weight};
+use staunch_model::{Step, Strategy, Weight};
 use toml::de::DeValue;
 
 use crate::Diagnostic;
@@ -14,10 +14,10 @@ use crate::syntax::Value;
 use crate::v1::keys::{Given, STEP};
 use crate::v1::service::span;
 
-pub(crate) fn read(reader: &mut Reader<'_>, service: &Section<'_>) -> CanarySpec {
+pub(crate) fn read(reader: &mut Reader<'_>, service: &Section<'_>) -> Strategy {
     let section = reader.section(service, "canary");
     let hold = span(reader, &section, "hold");
-    CanarySpec {
+    Strategy {
         steps: steps(reader, &section, hold),
         bake: span(reader, &section, "bake"),
         holdback: holdback(reader, &section),

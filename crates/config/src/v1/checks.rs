@@ -57,19 +57,19 @@ struct Pair<'a> {
 
 /// Disagreements inside one service.
 pub(crate) fn within(reader: &mut Reader<'_>, section: &Section<'_>, spec: &ServiceSpec) {
-    let hold = spec.canary.steps.iter().map(|step| step.hold).max().unwrap_or_default();
+    let hold = spec.strategy.steps.iter().map(|step| step.hold).max().unwrap_or_default();
     let holds = Pair {
         short: ("canary", "hold"),
         long: ("canary", "step-deadline"),
         why: "a step would be taken back before its hold is over",
     };
-    below(reader, section, &holds, hold, spec.canary.step_deadline);
+    below(reader, section, &holds, hold, spec.strategy.step_deadline);
     let starts = Pair {
         short: ("health", "start-timeout"),
         long: ("canary", "prepare-deadline"),
         why: "a slow start would be taken back before its time is over",
     };
-    below(reader, section, &starts, spec.health.start_timeout, spec.canary.prepare_deadline);
+    below(reader, section, &starts, spec.health.start_timeout, spec.strategy.prepare_deadline);
     let shields = Pair {
         short: ("edge", "shield-after"),
         long: ("edge", "response-timeout"),

@@ -56,7 +56,7 @@ pub(crate) fn describe(
         health,
         stop,
         edge,
-        canary,
+        strategy: canary,
         gates,
         triggers,
         evidence,

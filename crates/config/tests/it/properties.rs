@@ -72,7 +72,7 @@ proptest! {
         let text = format!("service = \"a\"\nrun = \"./a\"\nlisten = \":1\"\ncanary.steps = {steps:?}\n");
         let rises = steps.windows(2).all(|pair| pair[0] < pair[1]) && steps[0] < 100;
         let read: Option<Vec<u32>> = parse(&text).ok().map(|parsed| {
-            let steps = &parsed.project.services[0].canary.steps;
+            let steps = &parsed.project.services[0].strategy.steps;
             steps.iter().map(|step| u32::from(step.weight.basis_points()) / 100).collect()
         });
         let expected = rises.then(|| steps.into_iter().filter(|&step| step < 100).collect::<Vec<_>>());

@@ -45,9 +45,9 @@ fn every_key_reaches_its_place() {
 fn the_story_of_the_example_holds() {
     let text = with("[canary]\nsteps = [5, 25, 50, 100]\n[gates]\nerror-rate = { max = \"1%\" }");
     let spec: ServiceSpec = accepted(&text).project.services.remove(0);
-    let weights: Vec<u16> = spec.canary.steps.iter().map(|step| step.weight.basis_points()).collect();
+    let weights: Vec<u16> = spec.strategy.steps.iter().map(|step| step.weight.basis_points()).collect();
     assert_eq!(weights, [500, 2_500, 5_000]);
-    assert_eq!(spec.canary.steps[0].hold, Duration::from_secs(5));
+    assert_eq!(spec.strategy.steps[0].hold, Duration::from_secs(5));
     assert_eq!(spec.gates.len(), 2);
     assert_eq!(spec.gates[1].limit, GateLimit::BlastRadius { share: 0.005 });
     assert_eq!(spec.gates[0].metric, Metric::ErrorRate);
@@ -96,7 +96,7 @@ fn a_bare_port_means_every_address_and_localhost_this_machine() {
 fn durations_read_as_people_write_them() {
     let bake = |text: &str| {
         let text = with(&format!("canary.bake = \"{text}\""));
-        parse(&text).map(|parsed| parsed.project.services[0].canary.bake.as_millis()).ok()
+        parse(&text).map(|parsed| parsed.project.services[0].strategy.bake.as_millis()).ok()
     };
     for (text, ms) in
         [("500ms", 500), ("30s", 30_000), ("1m30s", 90_000), ("1.5s", 1_500), ("0s", 0), ("2 min", 120_000)]

@@ -1,69 +1,15 @@
 use std::os::unix::fs::PermissionsExt;
-use std::time::Duration;
 
-use staunch_model::{
-    CanarySpec, EdgeSpec, EvidenceSpec, HealthSpec, Limits, ProbeSpec, ProbeTarget, ServiceName, ShieldSpec,
-    StopSpec, TriggerSpec, Upstream,
-};
+use staunch_model::{ServiceName, Upstream};
 use tempfile::TempDir;
 
 use super::*;
 
-const SECOND: Duration = Duration::from_secs(1);
-
 fn spec(command: &[&str], files: &[&str]) -> ServiceSpec {
-    let ready = ProbeSpec { target: ProbeTarget::Tcp, interval: SECOND, timeout: SECOND, fall: 1, rise: 1 };
-    ServiceSpec {
-        name: ServiceName::try_from("shop".to_owned()).unwrap(),
-        listen: "127.0.0.1:1".parse().unwrap(),
-        tls: None,
-        command: command.iter().map(|word| (*word).to_owned()).collect(),
-        version: None,
-        id: None,
-        files: files.iter().map(|file| (*file).to_owned()).collect(),
-        env: std::collections::BTreeMap::new(),
-        replicas: 1,
-        upstream: Upstream::Http1,
-        health: HealthSpec { ready, live: None, start_timeout: SECOND },
-        stop: StopSpec { grace: SECOND, drain: SECOND },
-        edge: EdgeSpec {
-            sticky: None,
-            shield: ShieldSpec { enabled: true, after: SECOND },
-            limits: Limits {
-                header_bytes: 1,
-                body_bytes: None,
-                connections: 1,
-                header_timeout: SECOND,
-                response_timeout: SECOND,
-                idle_timeout: SECOND,
-                connect_timeout: SECOND,
-            },
-            lease: SECOND,
-        },
-        canary: CanarySpec {
-            steps: vec![],
-            bake: SECOND,
-            holdback: staunch_model::Weight::ZERO,
-            prepare_deadline: SECOND,
-            step_deadline: SECOND,
-            pause_deadline: SECOND,
-        },
-        gates: vec![],
-        triggers: TriggerSpec {
-            crash_exits: 1,
-            crash_window: SECOND,
-            unready_for: SECOND,
-            memory_bytes: None,
-            catastrophic: 0.2,
-        },
-        evidence: EvidenceSpec {
-            false_rollback: 0.01,
-            false_promotion: 0.05,
-            warm_up: SECOND,
-            warm_up_requests: 1,
-            ..EvidenceSpec::default()
-        },
-    }
+    let name = ServiceName::try_from("shop".to_owned()).unwrap();
+    let command = command.iter().map(|word| (*word).to_owned()).collect();
+    let files = files.iter().map(|file| (*file).to_owned()).collect();
+    ServiceSpec { files, ..ServiceSpec::plain(name, "127.0.0.1:1".parse().unwrap(), command) }
 }
 
 struct Project {

@@ -9,9 +9,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use staunch_local::{LocalOptions, LocalPlatform};
 use staunch_model::{
-    CanarySpec, EdgeSpec, EvidenceSpec, InstanceId, Limits, Outcomes, ProbeSpec, ProbeTarget, Revision,
-    RevisionDigest, Sample, ServiceName, ServiceSpec, ShieldSpec, SplitGeneration, StopSpec, Timestamp,
-    TriggerSpec, Upstream, Weight,
+    EdgeSpec, EvidenceSpec, InstanceId, Limits, Outcomes, ProbeSpec, ProbeTarget, Revision, RevisionDigest,
+    Sample, ServiceName, ServiceSpec, ShieldSpec, SplitGeneration, StopSpec, Strategy, Timestamp,
+    TriggerSpec, Weight,
 };
 use staunch_ports::{Action, InstanceState, InstanceStatus, Platform, PlatformError, SplitWish};
 use tempfile::TempDir;
@@ -124,17 +124,9 @@ fn spec(version: &str, listen: SocketAddr) -> ServiceSpec {
         ("VERSION".to_owned(), version.to_owned()),
         ("SICK".to_owned(), "/nowhere".to_owned()),
     ]);
+    let command = vec![rig().display().to_string(), "app".to_owned()];
     ServiceSpec {
-        name: shop(),
-        listen,
-        tls: None,
-        command: vec![rig().display().to_string(), "app".to_owned()],
-        version: None,
-        id: None,
-        files: vec![],
         env,
-        replicas: 1,
-        upstream: Upstream::Http1,
         health: health(),
         stop: StopSpec { grace: SECOND, drain: SECOND },
         edge: EdgeSpec {
@@ -151,29 +143,16 @@ fn spec(version: &str, listen: SocketAddr) -> ServiceSpec {
             },
             lease: 3 * SECOND,
         },
-        canary: CanarySpec {
-            steps: vec![],
+        strategy: Strategy {
             bake: SECOND,
-            holdback: staunch_model::Weight::ZERO,
             prepare_deadline: SECOND,
             step_deadline: SECOND,
             pause_deadline: SECOND,
+            ..Strategy::default()
         },
-        gates: vec![],
-        triggers: TriggerSpec {
-            crash_exits: 3,
-            crash_window: SECOND,
-            unready_for: SECOND,
-            memory_bytes: None,
-            catastrophic: 0.2,
-        },
-        evidence: EvidenceSpec {
-            false_rollback: 0.01,
-            false_promotion: 0.05,
-            warm_up: SECOND,
-            warm_up_requests: 1,
-            ..EvidenceSpec::default()
-        },
+        triggers: TriggerSpec { crash_window: SECOND, unready_for: SECOND, ..TriggerSpec::default() },
+        evidence: EvidenceSpec { warm_up: SECOND, warm_up_requests: 1, ..EvidenceSpec::default() },
+        ..ServiceSpec::plain(shop(), listen, command)
     }
 }
 

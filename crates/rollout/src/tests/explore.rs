@@ -205,7 +205,7 @@ fn commanded(rollout: &Rollout, at: Timestamp) -> Vec<Rollout> {
 fn reachable(kind: RolloutKind, from: Option<u8>, pause: bool) -> Vec<Rollout> {
     let mut spec = spec(1, kind, from, 2);
     spec.replicas = 2;
-    spec.canary.steps.iter_mut().skip(1).for_each(|step| step.pause = pause);
+    spec.strategy.steps.iter_mut().skip(1).for_each(|step| step.pause = pause);
     let first = normal(Rollout::admit(spec, GENERATION, "anna".to_owned(), START));
     let mut seen = BTreeMap::new();
     let mut queue = VecDeque::from([first]);

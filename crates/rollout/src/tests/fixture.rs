@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use staunch_analysis::{Finding, GateReading, Judgement, Outcome, Verdict};
 use staunch_model::{
-    CanarySpec, EvidenceSpec, FileHash, GateLimit, GateSpec, HealthSpec, Metric, NoData, ProbeSpec,
-    ProbeTarget, Revision, RevisionDigest, RolloutId, RolloutKind, RolloutSpec, RunSpec, ServiceName,
-    SplitGeneration, Step, StopSpec, Timestamp, TriggerSpec, Weight,
+    EvidenceSpec, FileHash, GateLimit, GateSpec, HealthSpec, Metric, NoData, ProbeSpec, ProbeTarget,
+    Revision, RevisionDigest, RolloutId, RolloutKind, RolloutSpec, RunSpec, ServiceName, SplitGeneration,
+    Step, StopSpec, Strategy, Timestamp, TriggerSpec, Weight,
 };
 
 pub(super) const START: Timestamp = Timestamp(1_000_000);
@@ -58,13 +58,13 @@ pub(super) fn spec(id: u64, kind: RolloutKind, from: Option<u8>, to: u8) -> Roll
         from: from.map(revision),
         to: revision(to),
         replicas: 4,
-        canary: CanarySpec {
+        strategy: Strategy {
             steps: vec![step(5.0), step(25.0), step(50.0)],
             bake: BAKE,
-            holdback: staunch_model::Weight::ZERO,
             prepare_deadline: PREPARE,
             step_deadline: STEP,
             pause_deadline: PAUSE,
+            ..Strategy::default()
         },
         gates: vec![GateSpec {
             metric: Metric::ErrorRate,
@@ -72,11 +72,9 @@ pub(super) fn spec(id: u64, kind: RolloutKind, from: Option<u8>, to: u8) -> Roll
             no_data: NoData::Hold,
         }],
         triggers: TriggerSpec {
-            crash_exits: 3,
-            crash_window: Duration::from_secs(60),
             unready_for: UNREADY,
             memory_bytes: Some(1_000_000_000),
-            catastrophic: 0.2,
+            ..TriggerSpec::default()
         },
         evidence: EvidenceSpec {
             false_rollback: 0.05,

@@ -32,8 +32,8 @@ impl Script {
     fn spec(&self) -> RolloutSpec {
         let mut spec = spec(2, self.kind, Some(1), 2);
         spec.replicas = self.replicas.1;
-        spec.canary.steps.truncate(self.steps);
-        if let Some(step) = self.pause_at.and_then(|at| spec.canary.steps.get_mut(at)) {
+        spec.strategy.steps.truncate(self.steps);
+        if let Some(step) = self.pause_at.and_then(|at| spec.strategy.steps.get_mut(at)) {
             step.pause = true;
         }
         spec

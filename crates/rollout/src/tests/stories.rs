@@ -201,7 +201,7 @@ fn a_lapse_gets_a_new_generation_only_with_capacity() {
 fn silence_counts_only_while_the_canary_is_routed() {
     let mut world = canary(Birth::Ready(3));
     let mut patient = spec(2, Canary, Some(1), 2);
-    patient.canary.step_deadline = std::time::Duration::from_secs(300);
+    patient.strategy.step_deadline = std::time::Duration::from_secs(300);
     world.service.rollout.as_mut().unwrap().spec = patient;
     world.until(Say::Undecided, 50, |world| at(world, 0));
     world.fault(Fault::EdgesAway(310));

@@ -22,7 +22,7 @@ impl Course<'_> {
         let rollout = self.service.active()?;
         match rollout.phase {
             Phase::Progressing { step, .. } => {
-                let hold = rollout.spec.canary.steps.get(step)?.hold;
+                let hold = rollout.spec.strategy.steps.get(step)?.hold;
                 Some(self.stage.observed.split.as_ref()?.since.plus(hold).0)
             }
             Phase::Baking { until, .. } => Some(until.0),

@@ -14,7 +14,7 @@ const SEEDS: u64 = 300;
 fn one_step(limit: GateLimit) -> Policy {
     let mut policy = standard_policy().warmed_up();
     let weight = Weight::percent(5.0).unwrap();
-    policy.canary.steps = vec![Step { weight, hold: Duration::ZERO, pause: false }];
+    policy.strategy.steps = vec![Step { weight, hold: Duration::ZERO, pause: false }];
     policy.gates = vec![GateSpec { metric: Metric::ErrorRate, limit, no_data: NoData::Hold }];
     policy
 }

@@ -82,9 +82,9 @@ fn silence_is_neither_success_nor_failure() {
 #[test]
 fn a_policy_without_steps_or_gates_has_an_end() {
     let mut bare = standard_policy();
-    bare.canary.steps.clear();
+    bare.strategy.steps.clear();
     bare.gates.clear();
-    bare.canary.bake = Duration::ZERO;
+    bare.strategy.bake = Duration::ZERO;
     let results = run(bare, "plain,start-secs=0", 2);
     assert!(results.runs.iter().all(|run| run.end == End::Promoted), "{:?}", results.runs);
 }
