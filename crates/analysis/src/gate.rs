@@ -7,7 +7,7 @@ use staunch_model::{GateLimit, GateSpec, Histogram, SplitGeneration};
 use crate::absolute::Absolute;
 use crate::harm::{Harm, Source};
 use crate::intake::Arms;
-use crate::latency::slow;
+use crate::latency::{first_bucket_from, slow};
 use crate::look::SplitLook;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -141,6 +141,18 @@ impl Gate {
             Test::ErrorVsStable { .. } | Test::BlastRadius { .. } => Some(Source::Errors),
             Test::LatencyVsStable { test, .. } => Some(Source::Latency(test)),
             Test::Unanswerable => None,
+        }
+    }
+
+    /// The first bucket that is slower than an absolute limit.
+    pub(crate) fn latency_edge(&self) -> Option<u16> {
+        match self.test {
+            Test::LatencyMax { max, .. } => Some(first_bucket_from(max)),
+            Test::ErrorMax { .. }
+            | Test::ErrorVsStable { .. }
+            | Test::BlastRadius { .. }
+            | Test::LatencyVsStable { .. }
+            | Test::Unanswerable => None,
         }
     }
 

@@ -273,6 +273,23 @@ impl Judge {
         Standing { failed, passed, found, silent }
     }
 
+    /// The first buckets of the ranges of latencies that decide, for the canary and for stable, ascending: within a
+    /// range one latency is like another. `None` while stable's first requests have not yet told where they lie.
+    pub fn latency_edges(&self) -> Option<[Vec<u16>; 2]> {
+        let limits = self.gates.iter().filter_map(Gate::latency_edge);
+        let mut edges = [limits.clone().collect::<Vec<u16>>(), limits.collect()];
+        for test in &self.harm.latency {
+            let Arms { canary, stable } = test.edges()?;
+            edges[0].extend(canary);
+            edges[1].extend(stable);
+        }
+        for side in &mut edges {
+            side.sort_unstable();
+            side.dedup();
+        }
+        Some(edges)
+    }
+
     /// Canary requests until every gate has passed under the present split, if the canary is as good as stable;
     /// `None` when that cannot be said. Costs up to 30 ms per gate on latency: ask every few seconds.
     pub fn forecast(&self) -> Option<Needs> {

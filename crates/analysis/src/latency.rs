@@ -34,6 +34,11 @@ impl LatencyTest {
         self.test.observe(share, &canary, &stable, present);
     }
 
+    /// The first buckets of the bins, once they are frozen.
+    pub(crate) fn edges(&self) -> Option<Arms<&[u16]>> {
+        self.bins.as_ref().map(|bins| Arms { canary: &*bins.canary, stable: &*bins.stable })
+    }
+
     /// Until a pass at `level`, if the canary is as fast as stable was.
     pub(crate) fn forecast(&self, stable: &Histogram, share: f64, level: f64) -> Option<VerdictRange> {
         let bins = self.bins.as_ref()?;
@@ -128,7 +133,7 @@ fn best_edge(edge: f64, next: f64, slower: f64) -> (u16, u16) {
 }
 
 /// The first bucket that begins at `micros` or later.
-fn first_bucket_from(micros: f64) -> u16 {
+pub(crate) fn first_bucket_from(micros: f64) -> u16 {
     let bucket = bucket_of_micros(micros as u64);
     (bucket + u16::from(low(bucket) < micros)).min(NO_HEADERS)
 }

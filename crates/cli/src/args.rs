@@ -331,6 +331,9 @@ pub(crate) struct SimulateArgs {
     /// Shortest time between two looks, in seconds
     #[arg(long, default_value_t = 0.1, value_name = "SECONDS")]
     pub(crate) finest_look: f64,
+    /// Look as often as the standard table does: delays to 1 % instead of 5 %, in four times the time
+    #[arg(long)]
+    pub(crate) fine: bool,
     /// List worlds and their keys
     #[arg(long)]
     pub(crate) worlds: bool,

@@ -10,6 +10,12 @@ use crate::world::World;
 /// Buckets with less than this are left out; a billion requests do not miss them.
 const NOTHING: f64 = 1e-9;
 
+/// So many requests per bucket are drawn sooner one by one than by halving.
+const ONE_BY_ONE: u64 = 3;
+
+/// A quantile of fewer requests than this opens no gate.
+const QUANTILE_REQUESTS: f64 = 300.0;
+
 /// Where the tail begins that is stretched, and the percentile that tells by how much, as standard normal quantiles:
 /// 98 % and 99 %.
 const TAIL_FROM: f64 = 2.053_748_910_631_823;
@@ -34,6 +40,11 @@ pub(crate) struct Shape {
 
 impl Shape {
     pub(crate) const USUAL: Self = Self { slower: 1.0, tail: 1.0 };
+}
+
+/// The canary's when the fault is there.
+pub(crate) fn fault(world: &World) -> Shape {
+    Shape { slower: world.slower, tail: world.tail }
 }
 
 impl Cells {
@@ -81,6 +92,31 @@ impl Cells {
         }
     }
 
+    /// The same law, told apart only at these buckets (ascending): a range is drawn as its first bucket. As far as
+    /// nothing else is asked, the draws are no other, and there are fewer of them.
+    pub(crate) fn told_apart_at(&self, edges: &[u16]) -> Self {
+        let starts = edges.iter().map(|edge| self.buckets.partition_point(|bucket| bucket < edge));
+        let mut starts: Vec<usize> = std::iter::once(0).chain(starts).collect();
+        starts.dedup();
+        let ends = starts.iter().skip(1).copied().chain([self.buckets.len()]);
+        let (buckets, upto) = starts
+            .iter()
+            .zip(ends)
+            .filter(|(start, end)| *start < end)
+            .map(|(&start, end)| (self.buckets[start], self.upto[end - 1]))
+            .unzip();
+        Self { buckets, upto, halves: Vec::new() }.complete()
+    }
+
+    /// The buckets in which the quantile of some hundred requests lies.
+    pub(crate) fn around(&self, quantile: f64) -> &[u16] {
+        // Three standard errors.
+        let within = 3.0 * (quantile * (1.0 - quantile) / QUANTILE_REQUESTS).sqrt();
+        let low = self.upto.partition_point(|upto| *upto < quantile - within);
+        let high = self.upto.partition_point(|upto| *upto < quantile + within);
+        &self.buckets[low..self.buckets.len().min(high + 2)]
+    }
+
     /// `(bucket, share)`, ascending by bucket.
     pub(crate) fn shares(&self) -> impl Iterator<Item = (u16, f64)> {
         let before = std::iter::once(&0.0).chain(&self.upto);
@@ -102,21 +138,50 @@ impl Cells {
         self.halve(chance, requests, 0, self.buckets.len(), into);
     }
 
+    /// Draws the buckets of what was drawn of the same law told apart at `edges`.
+    pub(crate) fn spread(&self, chance: &mut Chance, edges: &[u16], drawn: &mut Vec<(u16, u64)>) {
+        let at = |bucket: u16| self.buckets.partition_point(|own| *own < bucket);
+        let mut buckets = std::collections::BTreeMap::<u16, u64>::new();
+        for &(first, count) in drawn.iter() {
+            let next = edges.iter().find(|edge| **edge > first).map_or(self.buckets.len(), |edge| at(*edge));
+            for _ in 0..count {
+                *buckets.entry(self.buckets[self.one(chance, at(first), next)]).or_default() += 1;
+            }
+        }
+        *drawn = buckets.into_iter().collect();
+    }
+
     /// A multinomial as a tree of binomials: halves without requests cost nothing.
     fn halve(&self, chance: &mut Chance, requests: u64, low: usize, high: usize, into: &mut Vec<(u16, u64)>) {
         if requests == 0 {
             return;
         }
-        if requests == 1 {
-            return into.push((self.buckets[self.one(chance, low, high)], 1));
-        }
         if high - low == 1 {
             return into.push((self.buckets[low], requests));
+        }
+        if requests <= ONE_BY_ONE * (high - low) as u64 {
+            return self.each(chance, requests, low, high, into);
         }
         let middle = usize::midpoint(low, high);
         let left = self.halves[middle].draw(chance, requests);
         self.halve(chance, left, low, middle, into);
         self.halve(chance, requests - left, middle, high, into);
+    }
+
+    fn each(&self, chance: &mut Chance, requests: u64, low: usize, high: usize, into: &mut Vec<(u16, u64)>) {
+        let begin = into.len();
+        into.extend(self.buckets[low..high].iter().map(|bucket| (*bucket, 0)));
+        for _ in 0..requests {
+            into[begin + self.one(chance, low, high) - low].1 += 1;
+        }
+        let mut kept = begin;
+        for at in begin..into.len() {
+            if into[at].1 > 0 {
+                into[kept] = into[at];
+                kept += 1;
+            }
+        }
+        into.truncate(kept);
     }
 
     fn one(&self, chance: &mut Chance, low: usize, high: usize) -> usize {
@@ -199,6 +264,24 @@ mod tests {
             expected.filter(|e| e.1 > 10.0).map(|(b, e)| (seen(b) - e) * (seen(b) - e) / e).collect();
         let freedom = misfits.len() as f64;
         assert!(misfits.iter().sum::<f64>() < freedom + 5.0 * (2.0 * freedom).sqrt(), "{misfits:?}");
+    }
+
+    #[test]
+    fn ranges_have_the_shares_of_their_buckets() {
+        let cells = usual(&World::default());
+        let edges = [0, 300, 301, 340, 340, 899];
+        let coarse: Vec<(u16, f64)> = cells.told_apart_at(&edges).shares().collect();
+        for (at, &(first, share)) in coarse.iter().enumerate() {
+            let next = coarse.get(at + 1).map_or(u16::MAX, |next| next.0);
+            let within = cells.shares().filter(|(bucket, _)| (first..next).contains(bucket));
+            assert!((within.map(|(_, share)| share).sum::<f64>() - share).abs() < 1e-12, "{first}");
+            assert!(
+                at == 0 || edges.iter().any(|edge| *edge <= first && coarse[at - 1].0 < *edge),
+                "{first}"
+            );
+        }
+        assert_eq!(coarse.len(), 4, "{coarse:?}");
+        assert_eq!(cells.told_apart_at(&[]).shares().count(), 1);
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod draw;
 mod failing;
 mod keys;
 mod latency;
+mod laws;
 mod looks;
 mod many;
 mod path;

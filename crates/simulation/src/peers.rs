@@ -92,7 +92,7 @@ pub(crate) type Backs = [Option<Back>; 4];
 /// When each rule takes the canary back within the horizon, at one constant share.
 pub(crate) fn backs(scene: &Scene, share: f64, limit: Limit, looks: &Looks, seed: u64) -> Backs {
     let mut race = Race::new(limit);
-    let mut traffic = Traffic::new(scene, seed, limit.needs_latency(), 0.0);
+    let mut traffic = Traffic::new(scene, seed, limit.needs_latency(), 0.0, false);
     traffic.serve(&[-scene.world.start_secs]);
     let horizon = (scene.world.horizon_secs * 1e3) as i64;
     let onset = (scene.world.onset_secs * 1e3) as i64;

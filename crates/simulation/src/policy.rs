@@ -127,6 +127,16 @@ impl Policy {
         self.gates.iter().any(|gate| gate.metric != Metric::ErrorRate)
     }
 
+    /// The quantiles that gates name.
+    pub(crate) fn quantiles(&self) -> Vec<f64> {
+        self.gates.iter().filter_map(|gate| gate.metric.quantile()).collect()
+    }
+
+    /// Some gate takes a canary without data back, and says which data there is not.
+    pub(crate) fn ends_on_silence(&self) -> bool {
+        self.gates.iter().any(|gate| gate.no_data == NoData::Abort)
+    }
+
     /// The canary's share when users first see it, 0 to 1.
     pub fn first_share(&self) -> f64 {
         self.strategy.steps.first().map_or(1.0, |step| step.weight.ratio())

@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn every_claim_has_its_line() {
         let name = ServiceName::try_from("shop".to_owned()).unwrap();
-        let cases = standard(&name, 1, Looks::default()).unwrap();
+        let cases = standard(&name, 1, Looks::fine()).unwrap();
         let count = |part| cases.iter().filter(|case| case.part == part).count();
         assert_eq!([Part::Alike, Part::Delay, Part::Bad, Part::Good].map(count), [14, 15, 12, 4]);
         for case in &cases {
@@ -243,7 +243,7 @@ mod tests {
     #[test]
     fn what_was_not_measured_is_not_held() {
         let name = ServiceName::try_from("shop".to_owned()).unwrap();
-        let cases = standard(&name, 0, Looks::default()).unwrap();
+        let cases = standard(&name, 0, Looks::fine()).unwrap();
         let claimed = cases.iter().rfind(|case| !case.targets.is_empty());
         let row = claimed.unwrap().run(1, &Progress::default()).unwrap();
         assert_eq!((row.checks[0].value, row.held()), (None, false));

@@ -1,11 +1,10 @@
 //! What reaches both versions between two moments, drawn from the world.
 
-use std::borrow::Cow;
-
 use crate::chance::Chance;
 use crate::draw::{binomial, poisson};
 use crate::failing::{Failed, Failing};
-use crate::latency::{Cells, Shape};
+use crate::latency::{Cells, Shape, fault};
+use crate::laws::Laws;
 use crate::world::World;
 
 /// Where attempts without a good answer are: the slowest bucket there is.
@@ -41,10 +40,6 @@ impl Scene {
     }
 }
 
-fn fault(world: &World) -> Shape {
-    Shape { slower: world.slower, tail: world.tail }
-}
-
 /// One version between two moments.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Arm {
@@ -77,17 +72,18 @@ pub(crate) struct Traffic<'s> {
     /// The present outage, or the next.
     outage: (f64, f64),
     speeds: Vec<f64>,
-    stable: Cow<'s, Cells>,
-    canary: [Cow<'s, Cells>; 2],
+    laws: Laws<'s>,
     /// When the canary's instances that serve were started.
     started: Vec<f64>,
     failing: Failing,
 }
 
 impl<'s> Traffic<'s> {
-    /// Traffic begins at `from`, in seconds since the canary's first user.
-    pub(crate) fn new(scene: &'s Scene, seed: u64, with_latency: bool, from: f64) -> Self {
+    /// Traffic begins at `from`, in seconds since the canary's first user. When somebody watches, every bucket of
+    /// latencies is drawn.
+    pub(crate) fn new(scene: &'s Scene, seed: u64, with_latency: bool, from: f64, watched: bool) -> Self {
         let mut chance = Chance::new(seed, 0);
+        let detail = watched.then(|| Chance::new(seed, 1));
         let world = &scene.world;
         let drift = world.drift_sd * chance.normal();
         let speeds = (0..2 * scene.replicas).map(|_| world.instances_sd * chance.normal()).collect();
@@ -99,15 +95,13 @@ impl<'s> Traffic<'s> {
             drift,
             outage: (f64::INFINITY, f64::INFINITY),
             speeds,
-            stable: Cow::Borrowed(&scene.usual),
-            canary: [Cow::Borrowed(&scene.usual), Cow::Borrowed(&scene.faulty)],
+            laws: Laws::new(scene, detail),
             started: Vec::new(),
             failing: Failing::new(world.burst, scene.sticky),
         };
         traffic.outage = traffic.next_outage(from);
         if traffic.uneven() {
-            let speeds = &traffic.speeds[scene.replicas as usize..];
-            traffic.stable = Cow::Owned(Cells::new(world, Shape::USUAL, speeds));
+            traffic.laws.stable_on(world, &traffic.speeds[scene.replicas as usize..]);
         }
         traffic
     }
@@ -125,9 +119,18 @@ impl<'s> Traffic<'s> {
         if self.uneven() {
             let world = &self.scene.world;
             let speeds = &self.speeds[..started.len().clamp(1, self.scene.replicas as usize)];
-            self.canary =
-                [Shape::USUAL, fault(world)].map(|shape| Cow::Owned(Cells::new(world, shape, speeds)));
+            self.laws.canary_on(world, speeds);
         }
+    }
+
+    /// Latencies are drawn, and nobody has said where they need to be told apart.
+    pub(crate) fn draws_every_bucket(&self) -> bool {
+        self.with_latency && !self.laws.knows_ranges()
+    }
+
+    /// See [`Laws::tell_apart_at`].
+    pub(crate) fn tell_apart_at(&mut self, edges: [Vec<u16>; 2], quantiles: &[f64]) {
+        self.laws.tell_apart_at(edges, quantiles);
     }
 
     /// What comes until `to`, `share` of it to the canary.
@@ -208,12 +211,8 @@ impl<'s> Traffic<'s> {
 
     /// Draws latencies: failures are the slowest, however fast they failed.
     fn time(&mut self, drawn: &mut Drawn, faulty: f64) {
-        let ok = |arm: &Arm| arm.attempts - arm.failed;
-        let (canary, stable) = (ok(&drawn.canary), ok(&drawn.stable));
         // Looks do not straddle the onset: the interval is on one side of it.
-        let law = &self.canary[usize::from(faulty > 0.5)];
-        law.draw(&mut self.chance, canary, &mut drawn.canary.latency);
-        self.stable.draw(&mut self.chance, stable, &mut drawn.stable.latency);
+        self.laws.draw(&mut self.chance, drawn, faulty > 0.5);
         for arm in [&mut drawn.canary, &mut drawn.stable] {
             if arm.failed > 0 {
                 arm.latency.push((FAILED, arm.failed));
@@ -237,7 +236,7 @@ mod tests {
         let scene = Scene::new(&World::read(text).unwrap(), 2, sticky);
         let (mut sums, mut excess) = ([0.0; 4], 0.0);
         for seed in 0..seeds {
-            let mut traffic = Traffic::new(&scene, seed, false, 0.0);
+            let mut traffic = Traffic::new(&scene, seed, false, 0.0, false);
             traffic.serve(&[0.0]);
             for look in 1..=360 {
                 let drawn = traffic.until(f64::from(look) * 10.0, 0.05);
@@ -290,7 +289,7 @@ mod tests {
     #[test]
     fn a_late_fault_is_late() {
         let scene = Scene::new(&World::read("late-fault").unwrap(), 1, false);
-        let mut traffic = Traffic::new(&scene, 1, true, 0.0);
+        let mut traffic = Traffic::new(&scene, 1, true, 0.0, false);
         let before = traffic.until(1_800.0, 0.05);
         let after = traffic.until(3_600.0, 0.05);
         let rate = |arm: &Arm| arm.failed as f64 / arm.attempts as f64;
@@ -304,7 +303,7 @@ mod tests {
     fn a_seed_is_a_world_line() {
         let world = "outages,burst=3,instances-sd=0.05,rps=200,swing=0.5,drift-sd=0.5,cold-errors=0.1";
         let scene = Scene::new(&World::read(world).unwrap(), 2, true);
-        let mut traffic = Traffic::new(&scene, 7, true, -1.0);
+        let mut traffic = Traffic::new(&scene, 7, true, -1.0, false);
         traffic.serve(&[-1.0]);
         let told = [10.0, 900.0].map(|to| {
             let drawn = traffic.until(to, 0.05);
@@ -313,8 +312,8 @@ mod tests {
             let told = |arm: &Arm| -> [u64; 4] { [arm.attempts, arm.failed, arm.clients, latency(arm)] };
             [told(&drawn.canary), told(&drawn.stable)]
         });
-        let short = [[107, 0, 0, 40_055], [1_970, 0, 0, 724_714]];
-        let long = [[11_991, 113, 42, 4_483_843], [229_638, 2_167, 677, 85_423_322]];
+        let short = [[107, 0, 0, 39_798], [1_970, 0, 0, 724_249]];
+        let long = [[12_040, 210, 75, 4_534_717], [229_534, 3_396, 1_147, 85_852_750]];
         assert_eq!(told, [short, long]);
     }
 

@@ -26,7 +26,8 @@ pub(crate) async fn run(term: &Term, place: &Place, args: &SimulateArgs) -> Outc
         worlds(term);
         return Ok(Exit::Ok);
     }
-    let looks = Looks { finest_secs: args.finest_look, ..Looks::default() }.sane();
+    let looks = if args.standard || args.fine { Looks::fine() } else { Looks::default() };
+    let looks = Looks { finest_secs: args.finest_look, ..looks }.sane();
     if args.standard { table(term, args, looks).await } else { one(term, place, args, looks).await }
 }
 

@@ -18,7 +18,7 @@ pub(crate) struct Course<'t> {
     pub(super) service: Service,
     pub(super) stage: Stage,
     judge: Judge,
-    /// The last judgement that could move the rollout, and what of it could.
+    /// In full, since anything last changed that moves a rollout; worked out when it is asked for.
     judgement: Option<Judgement>,
     standing: Standing,
     traffic: Traffic<'t>,
@@ -58,6 +58,7 @@ impl<'t> Course<'t> {
                 seed,
                 trial.policy.needs_latency(),
                 -trial.scene.world.start_secs,
+                path.is_some(),
             ),
             path,
             now: 0,
@@ -94,6 +95,7 @@ impl<'t> Course<'t> {
 
     fn decide(&mut self) -> Result<(), IllegalEvent> {
         for _ in 0..DECISIONS {
+            self.judge();
             let Some(rollout) = self.service.active() else { return Ok(()) };
             let snapshot = Snapshot {
                 now: Timestamp(self.now),
@@ -129,7 +131,7 @@ impl<'t> Course<'t> {
         let wish = &self.service.wish;
         if wish.canary.is_some() {
             self.judge.enter_split(wish.generation, wish.canary_weight());
-            self.judgement = self.judgement.take().map(|_| self.judge.judge());
+            self.conclude();
         }
         self.changed = self.now;
     }
@@ -184,18 +186,40 @@ impl<'t> Course<'t> {
         let splits = std::iter::once((generation, split)).collect();
         self.judge.take(&Look { at: Timestamp(self.now), young: warming, lapsed: false, splits });
         self.conclude();
+        self.tell_apart();
         if let (Some(path), Some(first)) = (&mut self.path, self.first) {
             path.add(self.now - first, share, &self.judge.judge());
         }
     }
 
-    /// Words and bounds are only worked out when the rollout could move by them.
+    /// What decides sees ranges of latencies.
+    fn tell_apart(&mut self) {
+        if self.traffic.draws_every_bucket()
+            && let Some(edges) = self.judge.latency_edges()
+        {
+            self.traffic.tell_apart_at(edges, &self.trial.policy.quantiles());
+        }
+    }
+
     fn conclude(&mut self) {
         let standing = self.judge.standing();
-        if standing != self.standing || standing.silent || self.judgement.is_none() {
-            self.judgement = Some(self.judge.judge());
+        let told = standing.silent && self.trial.policy.ends_on_silence();
+        if standing != self.standing || told {
+            self.judgement = None;
         }
         self.standing = standing;
+    }
+
+    /// Words and bounds are only worked out when the rollout could move by them: to go back, or since its hold is
+    /// over.
+    fn judge(&mut self) {
+        let ripe = self.hold_ends().is_some_and(|end| self.now >= end);
+        let told = self.standing.silent && self.trial.policy.ends_on_silence();
+        if !(ripe || told || self.standing.failed) {
+            self.judgement = None;
+        } else if self.judgement.is_none() {
+            self.judgement = Some(self.judge.judge());
+        }
     }
 }
 

@@ -21,7 +21,7 @@ fn holding() -> Policy {
 }
 
 fn simulation(policy: Policy, world: &str, seeds: u64) -> Simulation {
-    Simulation { policy, world: World::read(world).unwrap(), looks: Looks::default(), seeds, compare: false }
+    Simulation { policy, world: World::read(world).unwrap(), looks: Looks::fine(), seeds, compare: false }
 }
 
 fn run(policy: Policy, world: &str, seeds: u64) -> Results {
@@ -115,7 +115,7 @@ fn a_chart_is_drawn_of_any_results() {
 
 #[test]
 fn the_table_marks_what_does_not_hold() {
-    let cases = standard(&ServiceName::try_from("shop".to_owned()).unwrap(), 2, Looks::default()).unwrap();
+    let cases = standard(&ServiceName::try_from("shop".to_owned()).unwrap(), 2, Looks::fine()).unwrap();
     let good = cases.iter().rfind(|case| case.part == Part::Good && !case.setting.is_empty()).unwrap();
     let mut row = good.run(1, &Progress::default()).unwrap();
     let text = standard_text(std::slice::from_ref(&row));
@@ -161,7 +161,7 @@ proptest! {
         let world = World::read(&format!("{},horizon-secs=40", settings.join(","))).unwrap();
         let mut policy = standard_policy();
         (policy.gates, policy.sticky) = (gates, sticky);
-        let asked = Simulation { policy, world, looks: Looks::default(), seeds: 1, compare: true };
+        let asked = Simulation { policy, world, looks: Looks::fine(), seeds: 1, compare: true };
         let (run, path) = asked.example(seed).unwrap();
         prop_assert!(run.at_secs <= 40.0 && run.excess.is_finite(), "{run:?}");
         prop_assert!(path.points.iter().all(|point| point.log_e_harm.is_finite()));
