@@ -23,9 +23,27 @@ impl Gate {
         fail: Option<&str>,
     ) -> GateReading {
         let bands = self.bands(harm, now);
-        let bounds = self.bounds(harm);
-        let log_e_pass = self.log_e_pass(harm);
-        let needs = self.needs(harm, now);
+        let brief = self.brief_reading(harm, now, warming, fail);
+        let certain = brief.log_e_harm / brief.harm_limit;
+        let severity = self.effect(harm, now).and_then(|effect| severity(effect, certain));
+        GateReading {
+            severity: if fail.is_some() { Some(Severity::Critical) } else { severity },
+            canary: bands.canary,
+            bounds: self.bounds(harm),
+            stable: bands.stable,
+            needs: self.needs(harm, now),
+            ..brief
+        }
+    }
+
+    /// The same without what is only shown: estimates, bounds, severity, and how much is needed.
+    pub(crate) fn brief_reading(
+        &self,
+        harm: &Harm,
+        now: &Present,
+        warming: bool,
+        fail: Option<&str>,
+    ) -> GateReading {
         let (outcome, because) = match fail {
             Some(because) => (Outcome::Fail, because.to_owned()),
             None => {
@@ -33,24 +51,20 @@ impl Gate {
                 (outcome, self.because(outcome, harm, now, warming))
             }
         };
-        let verdict = Verdict { outcome, because, under: now.generation };
-        let log_e_harm = self.log_e_harm(harm);
-        let harm_limit = self.source().map_or(harm.limit(), |source| harm.limit_of(source));
-        let severity = self.effect(harm, now).and_then(|effect| severity(effect, log_e_harm / harm_limit));
         GateReading {
             gate: self.spec.name(),
-            severity: if fail.is_some() { Some(Severity::Critical) } else { severity },
-            verdict,
+            severity: None,
+            verdict: Verdict { outcome, because, under: now.generation },
             no_data: self.spec.no_data,
-            canary: bands.canary,
-            bounds,
-            stable: bands.stable,
+            canary: None,
+            bounds: None,
+            stable: None,
             limit: self.limit_words(),
-            log_e_harm,
-            log_e_pass,
-            harm_limit,
+            log_e_harm: self.log_e_harm(harm),
+            log_e_pass: self.log_e_pass(harm),
+            harm_limit: self.source().map_or(harm.limit(), |source| harm.limit_of(source)),
             pass_limit: self.pass_limit(),
-            needs,
+            needs: None,
         }
     }
 

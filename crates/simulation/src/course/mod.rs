@@ -218,7 +218,7 @@ impl<'t> Course<'t> {
         if !(ripe || told || self.standing.failed) {
             self.judgement = None;
         } else if self.judgement.is_none() {
-            self.judgement = Some(self.judge.judge());
+            self.judgement = Some(self.judge.judge_briefly());
         }
     }
 }
