@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use staunch_config::Preset;
 
 const AFTER_HELP: &str = "\
 First minute:   staunch demo
@@ -167,9 +168,21 @@ pub(crate) struct InitArgs {
     /// The address users call
     #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     pub(crate) listen: String,
+    /// What is asked of a rollout; --presets tells them apart
+    #[arg(long, default_value = "evidence", value_name = "NAME", value_parser = preset)]
+    pub(crate) preset: Preset,
+    /// List the presets
+    #[arg(long)]
+    pub(crate) presets: bool,
     /// Overwrite an existing file
     #[arg(long)]
     pub(crate) force: bool,
+}
+
+fn preset(name: &str) -> Result<Preset, String> {
+    let names = || Preset::ALL.map(Preset::name).join(", ");
+    let found = Preset::ALL.into_iter().find(|preset| preset.name() == name);
+    found.ok_or_else(|| format!("the presets are {}", names()))
 }
 
 #[derive(Debug, Args)]

@@ -20,5 +20,5 @@ pub use diagnostic::{Diagnostic, Diagnostics, Label, Severity};
 pub use place::LineColumn;
 pub use reader::Origin;
 pub use schema::schema;
-pub use starter::starter;
+pub use starter::{Preset, starter};
 pub use v1::{Parsed, Project, parse, tightest_limits};

@@ -2,6 +2,7 @@
 
 use clap::CommandFactory as _;
 use serde_json::json;
+use staunch_config::Preset;
 use staunch_ports::{Journal as _, JournalError};
 
 use crate::args::{Cli, InitArgs, Output};
@@ -44,6 +45,10 @@ pub(crate) fn completions(shell: clap_complete::Shell) -> Outcome {
 }
 
 pub(crate) fn init(term: &Term, place: &Place, args: &InitArgs) -> Outcome {
+    if args.presets {
+        presets(term);
+        return Ok(Exit::Ok);
+    }
     if place.file.exists() && !args.force {
         let text = format!("{} exists already", place.file.display());
         return Err(Failure::new(Exit::Usage, text).help("--force overwrites it, --file names another"));
@@ -53,12 +58,12 @@ pub(crate) fn init(term: &Term, place: &Place, args: &InitArgs) -> Outcome {
     let name = args.name.clone().unwrap_or_else(|| service_name(folder.as_deref().unwrap_or("app")));
     let dir = place.file.parent().unwrap_or(std::path::Path::new("."));
     let run = args.run.clone().unwrap_or_else(|| guess_command(dir));
-    let text = staunch_config::starter(&name, &run, &args.listen);
+    let text = staunch_config::starter(&name, &run, &args.listen, args.preset);
     std::fs::create_dir_all(&place.data)?;
     std::fs::write(&place.file, &text)?;
     let schema = serde_json::to_string_pretty(&staunch_config::schema()).unwrap_or_default();
     std::fs::write(place.data.join("schema.json"), schema)?;
-    term.result(&format!("wrote {}", place.file.display()));
+    term.result(&format!("wrote {} with the preset {}", place.file.display(), args.preset.name()));
     match staunch_config::parse(&text) {
         Ok(_) => term.say("next: look at `run` and [health] in it, then `staunch up`"),
         Err(findings) => {
@@ -71,6 +76,17 @@ pub(crate) fn init(term: &Term, place: &Place, args: &InitArgs) -> Outcome {
         }
     }
     Ok(Exit::Ok)
+}
+
+fn presets(term: &Term) {
+    if term.output == Output::Text {
+        for preset in Preset::ALL {
+            term.result(&format!("{:<10} {}", preset.name(), preset.summary()));
+        }
+    } else {
+        let one = |preset: Preset| json!({ "name": preset.name(), "summary": preset.summary() });
+        term.json(&json!({ "presets": Preset::ALL.map(one) }));
+    }
 }
 
 /// A folder's name as a service name.
