@@ -43,6 +43,9 @@ codes! {
     UnknownRollout "unknown-rollout" 404 exit 2
         "There is no such rollout"
         "`staunch history` lists rollouts with their numbers."
+    UnknownRelease "unknown-release" 404 exit 2
+        "There is no such release"
+        "Releases are `[release.NAME]` tables of the configuration; `staunch history` lists those that were, with their numbers."
     UnknownInstance "unknown-instance" 404 exit 2
         "There is no such instance"
         "`staunch status` lists the instances that exist now; the last lines of earlier ones are in `staunch explain`."

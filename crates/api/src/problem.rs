@@ -71,6 +71,7 @@ impl From<Refused> for Refusal {
         let (code, allowed) = match refused {
             Refused::UnknownService(_) => (Code::UnknownService, vec![]),
             Refused::UnknownRevision { .. } => (Code::UnknownRevision, vec![]),
+            Refused::UnknownRelease { .. } => (Code::UnknownRelease, vec![]),
             Refused::Conflict { allowed, .. } => (Code::Conflict, allowed),
             Refused::Config(_) => (Code::ConfigInvalid, vec![]),
             Refused::Platform(_) => (Code::PlatformRefused, vec![]),

@@ -5,6 +5,7 @@ mod commands;
 mod events;
 mod meta;
 mod pages;
+mod releases;
 mod reports;
 mod rollouts;
 mod services;
@@ -49,6 +50,7 @@ fn api() -> Router<Shared> {
         .route("/rollouts", get(rollouts::list))
         .route("/rollouts/{id}", get(rollouts::one))
         .route("/rollouts/{id}/report", get(reports::report))
+        .route("/releases/{id}", get(releases::one))
         .route("/events", get(events::stream))
         .route("/events.json", get(events::page))
         .route("/watch", get(watch::stream))
@@ -58,6 +60,8 @@ fn api() -> Router<Shared> {
         .route("/services/{name}/rollouts", post(commands::deploy))
         .route("/services/{name}/plan", post(commands::plan))
         .route("/services/{name}/rollback", post(commands::rollback))
+        .route("/releases/{id}", post(releases::start))
+        .route("/releases/{id}/abort", post(releases::abort))
         .route("/shutdown", post(commands::shutdown))
         .route("/upgrade", post(commands::upgrade));
     Command::ALL.into_iter().fold(acting, with_command)

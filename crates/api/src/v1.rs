@@ -5,6 +5,7 @@
 mod entry;
 mod judgement;
 mod plan;
+mod release;
 mod report;
 mod request;
 mod rollout;
@@ -14,6 +15,7 @@ mod time;
 pub use entry::{Entries, Entry, ExportLine};
 pub use judgement::{Band, Bounds, Finding, Gate, Judgement, Source};
 pub use plan::{Plan, PlanStep};
+pub use release::{Member, Release, ReleaseAccepted, ReleaseRequest};
 pub use report::{Cost, Failure, InstanceEnd, Outcomes, Report, Route, TimelineRow};
 pub use request::{CommandRequest, DeployRequest, Expect, RollbackRequest, UpgradeRequest};
 pub use rollout::{

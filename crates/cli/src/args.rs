@@ -109,7 +109,7 @@ pub(crate) enum Command {
     /// Go on after a pause
     Resume(VerbArgs),
     /// End the running rollout: all traffic back to stable
-    Abort(VerbArgs),
+    Abort(AbortArgs),
     /// Go back to the revision before, or to a named one
     Rollback(RollbackArgs),
     /// Why a rollout ended as it did: numbers, routes, examples, logs, cost
@@ -214,6 +214,9 @@ pub(crate) struct PlanArgs {
 pub(crate) struct DeployArgs {
     /// The service [default: the only one]
     pub(crate) service: Option<String>,
+    /// All services of this [release.NAME], in their order; when one does not make it, all go back
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["service", "replace", "until"])]
+    pub(crate) release: Option<String>,
     /// Take a running rollout back first
     #[arg(long)]
     pub(crate) replace: bool,
@@ -247,6 +250,15 @@ pub(crate) struct VerbArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct AbortArgs {
+    #[command(flatten)]
+    pub(crate) verb: VerbArgs,
+    /// End this release: everything that it brought goes back
+    #[arg(long, value_name = "NUMBER", conflicts_with = "service")]
+    pub(crate) release: Option<u64>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct PromoteArgs {
     #[command(flatten)]
     pub(crate) verb: VerbArgs,
@@ -266,7 +278,7 @@ pub(crate) struct RollbackArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
-    /// The rollout's number [default: the last]
+    /// The number of a rollout or a release [default: the last rollout]
     pub(crate) rollout: Option<u64>,
     /// Markdown, for a pull request
     #[arg(long)]

@@ -120,7 +120,7 @@ async fn ask(term: &Term, cli: &Cli, place: &Place) -> Outcome {
         Command::Promote(args) => online::promote(term, &remote()?, args).await,
         Command::Pause(args) => online::verb(term, &remote()?, Spoken::Pause, args).await,
         Command::Resume(args) => online::verb(term, &remote()?, Spoken::Resume, args).await,
-        Command::Abort(args) => online::verb(term, &remote()?, Spoken::Abort, args).await,
+        Command::Abort(args) => online::abort(term, &remote()?, args).await,
         Command::Rollback(args) => online::rollback(term, &remote()?, args).await,
         Command::Explain(args) => online::explain(term, &remote()?, args).await,
         Command::History(args) => online::history(term, &remote()?, args).await,

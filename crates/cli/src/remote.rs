@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use staunch_api::client::{Client, ClientError, ReportFormat, Target};
 use staunch_api::v1::{
-    CommandRequest, DeployRequest, Deployed, Entry, Expect, InstanceLog, Meta, Plan, Report, RollbackRequest,
-    RolloutRow, Service, UpgradeRequest,
+    CommandRequest, DeployRequest, Deployed, Entry, Expect, InstanceLog, Meta, Plan, Release, ReleaseRequest,
+    Report, RollbackRequest, RolloutRow, Service, UpgradeRequest,
 };
 use staunch_rollout::Command;
 use tokio::sync::mpsc;
@@ -124,6 +124,21 @@ impl Remote {
     ) -> Result<Deployed, Failure> {
         let reason = Some(reason.to_owned()).filter(|reason| !reason.is_empty());
         Ok(self.client.rollback(service, &RollbackRequest { to, reason }).await?)
+    }
+
+    /// The number of the release that was started.
+    pub(crate) async fn release(&self, name: &str, reason: Option<String>) -> Result<u64, Failure> {
+        Ok(self.client.start_release(name, &ReleaseRequest { reason }).await?.release)
+    }
+
+    pub(crate) async fn release_of(&self, id: u64) -> Result<Release, Failure> {
+        Ok(self.client.release(id).await?)
+    }
+
+    pub(crate) async fn abort_release(&self, id: u64, reason: &str) -> Result<(), Failure> {
+        let reason = Some(reason.to_owned()).filter(|reason| !reason.is_empty());
+        self.client.abort_release(id, &ReleaseRequest { reason }).await?;
+        Ok(())
     }
 
     pub(crate) async fn report(&self, rollout: u64) -> Result<Report, Failure> {

@@ -3,7 +3,10 @@
 use serde_json::{Map, Value, json};
 use toml::de::DeValue;
 
-use crate::v1::keys::{Given, Key, Kind, ROOT, SERVICE, STEP, Table};
+use crate::v1::keys::{Given, Key, Kind, RELEASE, ROOT, SERVICE, STEP, Table};
+
+/// A service's name.
+const NAME: &str = "^[a-z][a-z0-9-]{0,62}$";
 
 /// A JSON Schema (draft 2020-12) in which every key has its description, form and default.
 pub fn schema() -> Value {
@@ -55,7 +58,7 @@ fn text(pattern: &str, examples: &[&str]) -> Value {
 fn form(kind: &Kind) -> Map<String, Value> {
     let words = json!({ "type": "array", "minItems": 1, "items": { "type": "string" } });
     object(match kind {
-        Kind::ServiceName => text("^[a-z][a-z0-9-]{0,62}$", &["my-api"]),
+        Kind::ServiceName => text(NAME, &["my-api"]),
         Kind::Version => text(r"^\S{1,128}$", &["1.4.2"]),
         Kind::File => json!({ "type": "string", "minLength": 1 }),
         Kind::Files => json!({ "type": "array", "items": { "type": "string", "minLength": 1 } }),
@@ -85,10 +88,23 @@ fn form(kind: &Kind) -> Map<String, Value> {
             json!({ "type": "array", "minItems": 1, "items": item })
         }
         Kind::Table(inner) => Value::Object(table(inner)),
+        Kind::Releases => json!({
+            "type": "object",
+            "propertyNames": { "pattern": NAME },
+            "additionalProperties": Value::Object(table(&RELEASE)),
+        }),
+        Kind::Names => {
+            json!({ "type": "array", "minItems": 1, "items": { "type": "string", "pattern": NAME } })
+        }
+        Kind::Edges => json!({
+            "type": "object",
+            "propertyNames": { "pattern": NAME },
+            "additionalProperties": { "type": "array", "items": { "type": "string", "pattern": NAME } },
+        }),
         Kind::Services => json!({
             "type": "object",
             "minProperties": 1,
-            "propertyNames": { "pattern": "^[a-z][a-z0-9-]{0,62}$" },
+            "propertyNames": { "pattern": NAME },
             "additionalProperties": Value::Object(table(&SERVICE)),
         }),
     })

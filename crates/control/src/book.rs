@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use staunch_model::{Actor, RolloutId, ServiceName, Timestamp};
 use staunch_ports::{Entry, Journal, JournalError, NewEntry, RolloutRow};
-use staunch_rollout::{Event, Phase, Rollout, Service};
+use staunch_rollout::{Event, Phase, Release, ReleaseEvent, Rollout, Service};
 
 use crate::scribe::Scribe;
 
@@ -30,6 +30,8 @@ const ENDED: &str = "the thread that writes it has ended";
 pub(crate) struct Book {
     scribe: Scribe,
     pub(crate) services: BTreeMap<ServiceName, Service>,
+    /// Those that are under way.
+    pub(crate) releases: BTreeMap<RolloutId, Release>,
     /// Entries that count already: handed over and not answered yet, or refused and to be offered again.
     unrecorded: Vec<NewEntry>,
     /// The answer for the first of them.
@@ -59,6 +61,7 @@ impl Book {
     pub(crate) fn open(journal: Box<dyn Journal>) -> Result<(Self, Timestamp), JournalError> {
         journal.verify()?;
         let mut services = BTreeMap::new();
+        let mut releases = BTreeMap::new();
         let mut after = 0;
         let mut last = Timestamp::default();
         loop {
@@ -66,12 +69,16 @@ impl Book {
             let Some(end) = entries.last() else { break };
             (after, last) = (end.sequence, end.at);
             for entry in &entries {
-                replay(&mut services, entry)?;
+                match entry.kind.starts_with(ReleaseEvent::PREFIX) {
+                    true => replay_release(&mut releases, entry)?,
+                    false => replay(&mut services, entry)?,
+                }
             }
         }
         let book = Self {
             scribe: Scribe::start(journal)?,
             services,
+            releases,
             unrecorded: vec![],
             awaited: None,
             held: BTreeSet::new(),
@@ -130,6 +137,38 @@ impl Book {
         let written =
             self.hand_over(name, entries, next.rollout.as_ref().map(row), events.iter().all(leads_back))?;
         self.services.insert(name.clone(), next);
+        Ok(written)
+    }
+
+    /// The same for a release. What takes it back may take effect before it can be recorded.
+    pub(crate) fn commit_release(
+        &mut self,
+        id: RolloutId,
+        at: Timestamp,
+        actor: &Actor,
+        event: &ReleaseEvent,
+    ) -> Result<Vec<Entry>, JournalError> {
+        let broken =
+            |illegal: staunch_rollout::IllegalReleaseEvent| JournalError::Broken(illegal.to_string());
+        let next = match self.releases.get(&id).cloned() {
+            Some(mut release) => release.apply(at, event).map(|()| release).map_err(broken)?,
+            None => Release::begin(id, at, event).map_err(broken)?,
+        };
+        let entry = NewEntry {
+            at,
+            actor: actor.clone(),
+            service: next.name.clone(),
+            rollout: Some(id),
+            kind: event.kind().to_owned(),
+            body: serde_json::to_value(event).unwrap_or_default(),
+        };
+        let row = Some(release_row(&next));
+        let written = self.hand_over(&next.name, vec![entry], row, next.turned.is_some())?;
+        if next.is_active() {
+            self.releases.insert(id, next);
+        } else {
+            self.releases.remove(&id);
+        }
         Ok(written)
     }
 
@@ -197,7 +236,8 @@ impl Book {
         let offered = match self.awaited.take() {
             Some(awaited) => awaited.poll(),
             None => {
-                let rows = self.services.values().filter_map(|s| s.rollout.as_ref().map(row)).collect();
+                let rows = self.services.values().filter_map(|s| s.rollout.as_ref().map(row));
+                let rows = rows.chain(self.releases.values().map(release_row)).collect();
                 self.offer(self.unrecorded.clone(), rows)
             }
         };
@@ -261,6 +301,23 @@ impl Awaited {
     }
 }
 
+fn replay_release(releases: &mut BTreeMap<RolloutId, Release>, entry: &Entry) -> Result<(), JournalError> {
+    let damaged =
+        |what: String| JournalError::Damaged(staunch_ports::ChainFault { sequence: entry.sequence, what });
+    let id = entry.rollout.ok_or_else(|| damaged("a release without a number".to_owned()))?;
+    let event: ReleaseEvent =
+        serde_json::from_value(entry.body.clone()).map_err(|error| damaged(error.to_string()))?;
+    let release = match releases.remove(&id) {
+        Some(mut release) => release.apply(entry.at, &event).map(|()| release),
+        None => Release::begin(id, entry.at, &event),
+    };
+    let release = release.map_err(|illegal| damaged(illegal.to_string()))?;
+    if release.is_active() {
+        releases.insert(id, release);
+    }
+    Ok(())
+}
+
 fn replay(services: &mut BTreeMap<ServiceName, Service>, entry: &Entry) -> Result<(), JournalError> {
     let damaged =
         |what: String| JournalError::Damaged(staunch_ports::ChainFault { sequence: entry.sequence, what });
@@ -311,6 +368,28 @@ pub(crate) fn row(rollout: &Rollout) -> RolloutRow {
         started: rollout.admitted,
         ended: rollout.ended,
         outcome: outcome(&rollout.phase),
+    }
+}
+
+fn release_row(release: &Release) -> RolloutRow {
+    let phase = match (release.is_active(), &release.turned) {
+        (true, None) => "progressing",
+        (true, Some(_)) => "rolling-back",
+        (false, None) => "succeeded",
+        (false, Some(_)) => "rolled-back",
+    };
+    let because = |turned: &staunch_rollout::Turned| format!("{}: {}", turned.service, turned.because);
+    let promoted = || release.ended.map(|_| "promoted".to_owned());
+    RolloutRow {
+        id: release.id,
+        service: release.name.clone(),
+        from: None,
+        to: format!("{} services", release.members.len()),
+        kind: "release".to_owned(),
+        phase: phase.to_owned(),
+        started: release.started,
+        ended: release.ended,
+        outcome: release.turned.as_ref().map(because).or_else(promoted),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use staunch_model::{InstanceId, Revision, RolloutId, ServiceName, ServiceSpec};
+use staunch_model::{InstanceId, ReleaseSpec, Revision, RolloutId, ServiceName, ServiceSpec};
 use staunch_ports::{Clock, Entry, Journal, JournalError, Platform, PlatformError, RolloutRow};
 use staunch_rollout::{Command, Event, Recorded, Report};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -15,6 +15,9 @@ use crate::{Expect, PlanView, ServiceView, plan};
 
 /// Reads the configuration anew: commands come from there and from nowhere else.
 pub type SpecSource = Arc<dyn Fn() -> Result<Vec<ServiceSpec>, String> + Send + Sync>;
+
+/// The releases of the configuration, read anew.
+pub type ReleaseSource = Arc<dyn Fn() -> Result<Vec<ReleaseSpec>, String> + Send + Sync>;
 
 /// The answer to a deploy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +49,8 @@ pub enum Deployed {
 pub enum Refused {
     #[error("there is no service `{0}`; `staunch status` lists them")]
     UnknownService(String),
+    #[error("the file has no release `{name}`; {known}")]
+    UnknownRelease { name: String, known: String },
     #[error("{service} has no revision `{name}`; known: {known}")]
     UnknownRevision { service: String, name: String, known: String },
     #[error("{service}: {message}")]
@@ -71,6 +76,7 @@ pub struct Handle {
     pub(crate) reader: Arc<Mutex<Box<dyn Journal>>>,
     pub(crate) platform: Arc<dyn Platform>,
     pub(crate) specs: SpecSource,
+    pub(crate) releases: ReleaseSource,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -157,7 +163,7 @@ impl Handle {
     }
 
     /// Makes the file's content a revision, without starting anything.
-    async fn prepare(&self, spec: &ServiceSpec) -> Result<Revision, Refused> {
+    pub(crate) async fn prepare(&self, spec: &ServiceSpec) -> Result<Revision, Refused> {
         let (platform, now) = (self.platform.clone(), self.clock.now());
         let spec = spec.clone();
         let label = spec.version.clone().unwrap_or_default();
@@ -242,7 +248,7 @@ impl Handle {
         self.ask(|reply| Order::Rollback { service, to, by, reason, reply }).await
     }
 
-    async fn ask<T>(
+    pub(crate) async fn ask<T>(
         &self,
         order: impl FnOnce(oneshot::Sender<Result<T, Refused>>) -> Order,
     ) -> Result<T, Refused> {
@@ -251,7 +257,7 @@ impl Handle {
         answer.await.map_err(|_| Refused::Stopping)?
     }
 
-    fn reader(&self) -> std::sync::MutexGuard<'_, Box<dyn Journal>> {
+    pub(crate) fn reader(&self) -> std::sync::MutexGuard<'_, Box<dyn Journal>> {
         // A reader that panicked has left no half-done work behind.
         self.reader.lock().unwrap_or_else(PoisonError::into_inner)
     }

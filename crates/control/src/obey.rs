@@ -17,8 +17,23 @@ impl Loop {
         match order {
             Order::Admit(admission, reply) => {
                 let name = admission.spec.name.clone();
-                let result = self.admit(*admission);
+                let result = match self.in_release(&name) {
+                    Some(message) => {
+                        Err(Refused::Conflict { service: name.to_string(), message, allowed: vec![] })
+                    }
+                    None => self.admit(*admission),
+                };
                 self.answer(&name, reply, result)
+            }
+            Order::Release(admission, reply) => {
+                let name = admission.name.clone();
+                let result = self.admit_release(*admission);
+                self.answer(&name, reply, result)
+            }
+            Order::AbortRelease { id, by, reason, reply } => {
+                let result = self.abort_release(id, by, &reason);
+                // It leads back: nobody waits for the journal.
+                Answer { service: None, give: Box::new(move || drop(reply.send(result))) }
             }
             Order::Command(instruction, reply) => {
                 let result = self.command(&instruction);
@@ -47,10 +62,10 @@ impl Loop {
             watch.restless = true;
         }
         // Nobody waits any longer: the order stands all the same.
-        Answer { service: name.clone(), give: Box::new(move || drop(reply.send(result))) }
+        Answer { service: Some(name.clone()), give: Box::new(move || drop(reply.send(result))) }
     }
 
-    fn admit(&mut self, admission: Admission) -> Result<Deployed, Refused> {
+    pub(crate) fn admit(&mut self, admission: Admission) -> Result<Deployed, Refused> {
         let Admission { spec, mut revision, by, reason } = admission;
         let service = self.book.service(&spec.name).clone();
         if let Some(active) = service.active() {
@@ -133,7 +148,7 @@ impl Loop {
         Ok(id)
     }
 
-    fn rollback(
+    pub(crate) fn rollback(
         &mut self,
         name: &ServiceName,
         to: Option<&str>,

@@ -1,11 +1,12 @@
 //! What others ask of the loop.
 
 use serde::{Deserialize, Serialize};
-use staunch_model::{Revision, ServiceName, ServiceSpec};
+use staunch_model::{Revision, RolloutId, ServiceName, ServiceSpec};
 use staunch_rollout::{Command, Service};
 use tokio::sync::oneshot;
 
 use crate::handle::{Deployed, Refused};
+use crate::releases::ReleaseAdmission;
 
 /// What the caller believes: the order is refused when the world has moved on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,7 +19,8 @@ pub(crate) type Reply<T> = oneshot::Sender<Result<T, Refused>>;
 
 /// What came of an order, on its way to whoever gave it.
 pub(crate) struct Answer {
-    pub(crate) service: ServiceName,
+    /// Whose entries must be recorded before it is given.
+    pub(crate) service: Option<ServiceName>,
     pub(crate) give: Box<dyn FnOnce() + Send>,
 }
 
@@ -29,6 +31,14 @@ pub(crate) enum Order {
     Tell {
         service: ServiceName,
         reply: Reply<Service>,
+    },
+    /// Several services that go together; the answer is the release's number.
+    Release(Box<ReleaseAdmission>, Reply<u64>),
+    AbortRelease {
+        id: RolloutId,
+        by: String,
+        reason: String,
+        reply: Reply<u64>,
     },
     Rollback {
         service: ServiceName,
@@ -44,8 +54,8 @@ impl Order {
     pub(crate) fn cannot_wait(&self) -> bool {
         match self {
             Self::Command(instruction, _) => instruction.command == Command::Abort,
-            Self::Rollback { .. } | Self::Tell { .. } => true,
-            Self::Admit(..) => false,
+            Self::Rollback { .. } | Self::Tell { .. } | Self::AbortRelease { .. } => true,
+            Self::Admit(..) | Self::Release(..) => false,
         }
     }
 }

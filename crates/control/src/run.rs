@@ -11,7 +11,7 @@ use staunch_rollout::Event;
 use tokio::sync::{Notify, broadcast, mpsc, watch};
 
 use crate::book::Book;
-use crate::handle::{Handle, Refused, SpecSource, Views};
+use crate::handle::{Handle, Refused, ReleaseSource, SpecSource, Views};
 use crate::order::{Answer, Order};
 use crate::watch::Watch;
 use crate::{ServiceView, SteadyClock};
@@ -34,6 +34,7 @@ pub struct Parts {
     pub reader: Box<dyn Journal>,
     pub platform: Arc<dyn Platform>,
     pub specs: SpecSource,
+    pub releases: ReleaseSource,
     /// Keeps the numbers of rollouts, for looking at them again.
     pub recorder: Box<dyn Recorder>,
 }
@@ -71,6 +72,7 @@ pub fn start(parts: Parts) -> Result<(Control, Handle), Refused> {
         reader: Arc::new(Mutex::new(parts.reader)),
         platform: parts.platform.clone(),
         specs: parts.specs,
+        releases: parts.releases,
         clock: clock.clone(),
     };
     let stop = Arc::new(Notify::new());
@@ -186,14 +188,17 @@ impl Loop {
 
     /// What would be acted on only when it is recorded is not promised before.
     fn give_answers(&mut self) {
-        let (held, due): (Vec<_>, Vec<_>) =
-            self.answers.drain(..).partition(|answer| self.book.is_held(&answer.service));
+        let (held, due): (Vec<_>, Vec<_>) = self
+            .answers
+            .drain(..)
+            .partition(|answer| answer.service.as_ref().is_some_and(|name| self.book.is_held(name)));
         self.answers = held;
         due.into_iter().for_each(|answer| (answer.give)());
     }
 
     fn is_active(&self) -> bool {
         self.book.is_late()
+            || !self.book.releases.is_empty()
             || self.book.services.values().any(|service| service.active().is_some())
             || self.watches.values().any(|watch| watch.restless)
     }
@@ -204,6 +209,7 @@ impl Loop {
         let trouble = self.book.trouble.clone();
         let settled = self.book.settle();
         self.tell(settled);
+        self.drive_releases();
         // It is part of every view.
         let full = full || trouble != self.book.trouble;
         let names: Vec<_> = self.watches.keys().cloned().collect();

@@ -3,6 +3,7 @@
 mod actor;
 mod ids;
 mod latency;
+mod release;
 mod revision;
 mod sample;
 mod service;
@@ -14,6 +15,7 @@ mod weight;
 pub use actor::Actor;
 pub use ids::{IdError, InstanceId, RevisionDigest, RolloutId, ServiceName};
 pub use latency::{Histogram, LATENCY_BUCKETS, bucket_bounds_micros, bucket_of_micros};
+pub use release::{ReleaseMember, ReleaseSpec};
 pub use revision::{FileHash, Revision, RunSpec};
 pub use sample::{EdgeReport, Failure, FailureKind, InstanceTraffic, Outcomes, Sample};
 pub use service::{

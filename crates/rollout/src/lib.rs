@@ -10,6 +10,7 @@ mod event;
 mod observed;
 mod phase;
 mod plan;
+mod release;
 mod report;
 mod rollout;
 mod service;
@@ -24,6 +25,10 @@ pub use event::{Cause, Event, ExitCapture, FailureBundle, RouteRow};
 pub use observed::{Action, ExitRecord, InstanceState, InstanceStatus, Observed, ObservedSplit, SplitWish};
 pub use phase::{Pace, Phase};
 pub use plan::{Plan, plan};
+pub use release::{
+    IllegalReleaseEvent, Member, MemberPlan, MemberState, Release, ReleaseEvent, ReleaseOutcome, ReleaseStep,
+    Turned, is_back, next_step, promoted_by,
+};
 pub use report::{Cost, Recorded, Report, TimelineRow, changed};
 pub use rollout::{IllegalEvent, Rollout};
 pub use service::Service;

@@ -6,6 +6,7 @@ mod events;
 mod explore;
 mod fixture;
 mod properties;
+mod releases;
 mod reports;
 mod stories;
 mod world;

@@ -12,8 +12,9 @@ use super::streams::{EventStream, ExportStream, ServiceStream, decode};
 use super::wire::{Asking, ask, body};
 use super::{ClientError, Target};
 use crate::v1::{
-    Accepted, CommandRequest, Commanded, DeployRequest, Deployed, Entries, Logs, Meta, Plan, Report,
-    RollbackRequest, RolloutDetail, RolloutList, Service, ServiceList, UpgradeRequest, Verified, command_key,
+    Accepted, CommandRequest, Commanded, DeployRequest, Deployed, Entries, Logs, Meta, Plan, Release,
+    ReleaseAccepted, ReleaseRequest, Report, RollbackRequest, RolloutDetail, RolloutList, Service,
+    ServiceList, UpgradeRequest, Verified, command_key,
 };
 
 /// A look at what is known.
@@ -164,6 +165,27 @@ impl Client {
 
     pub async fn rollback(&self, service: &str, request: &RollbackRequest) -> Result<Deployed, ClientError> {
         self.post(&format!("/services/{}/rollback", part(service)), request, ACT).await
+    }
+
+    /// Starts the release that the server's configuration describes under this name.
+    pub async fn start_release(
+        &self,
+        name: &str,
+        asked: &ReleaseRequest,
+    ) -> Result<ReleaseAccepted, ClientError> {
+        self.post(&format!("/releases/{}", part(name)), asked, LONG).await
+    }
+
+    pub async fn release(&self, id: u64) -> Result<Release, ClientError> {
+        self.get(&format!("/releases/{id}")).await
+    }
+
+    pub async fn abort_release(
+        &self,
+        id: u64,
+        asked: &ReleaseRequest,
+    ) -> Result<ReleaseAccepted, ClientError> {
+        self.post(&format!("/releases/{id}/abort"), asked, ACT).await
     }
 
     /// A page of the journal: entries with a sequence above `after`, at most 500.

@@ -129,7 +129,7 @@ async fn service_of(app: &App, id: RolloutId) -> Answer<ServiceName> {
     app.service(&report.service)
 }
 
-async fn to_the_end<T: Send + 'static>(
+pub(super) async fn to_the_end<T: Send + 'static>(
     work: impl Future<Output = Result<T, Refused>> + Send + 'static,
 ) -> Answer<T> {
     let done = tokio::spawn(work).await;

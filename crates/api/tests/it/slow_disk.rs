@@ -48,6 +48,7 @@ fn replays(world: &World) {
         reader: Box::new(world.journal.clone()),
         platform: std::sync::Arc::new(FakePlatform::default()),
         recorder: Box::new(staunch_ports::Forgetful),
+        releases: std::sync::Arc::new(|| Ok(vec![])),
         specs: std::sync::Arc::new(|| Ok(vec![])),
     };
     staunch_control::start(parts).unwrap().0.stop();

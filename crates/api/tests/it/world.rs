@@ -62,6 +62,7 @@ impl World {
             reader: Box::new(journal.clone()),
             platform: platform.clone(),
             recorder: Box::new(staunch_ports::Forgetful),
+            releases: std::sync::Arc::new(|| Ok(vec![])),
             specs: Arc::new(move || source.lock().unwrap().clone()),
         })
         .unwrap();

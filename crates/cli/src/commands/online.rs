@@ -6,9 +6,10 @@ use staunch_model::human_duration;
 use staunch_rollout::Command;
 
 use crate::args::{
-    DeployArgs, ExplainArgs, HistoryArgs, LogsArgs, Output, PromoteArgs, RollbackArgs, UpgradeArgs, VerbArgs,
-    WatchArgs,
+    AbortArgs, DeployArgs, ExplainArgs, HistoryArgs, LogsArgs, Output, PromoteArgs, RollbackArgs,
+    UpgradeArgs, VerbArgs, WatchArgs,
 };
+use crate::commands::release;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::follow::{Quest, Until, conclude, follow};
 use crate::remote::Remote;
@@ -18,6 +19,9 @@ use crate::view::frame::{eta_words, gate_words, millis, percent};
 pub(crate) async fn deploy(term: &Term, remote: &Remote, args: &DeployArgs) -> Outcome {
     let until = Until::parse(&args.until)?;
     let timeout = span(args.timeout.as_deref())?;
+    if let Some(name) = &args.release {
+        return release::deploy(term, remote, name, args.reason.clone(), timeout).await;
+    }
     let service = remote.one(args.service.as_deref()).await?;
     let after = remote.journal_end().await?;
     let answer = remote.deploy(&service.name, args.reason.clone(), args.replace).await?;
@@ -71,6 +75,13 @@ pub(crate) async fn verb(term: &Term, remote: &Remote, command: Command, args: &
     let json = serde_json::json!({ "service": service.name, "rollout": rollout, "command": name, "exit": 0 });
     term.say_result(&format!("{}: rollout {rollout}: {name}", service.name), &json);
     Ok(Exit::Ok)
+}
+
+pub(crate) async fn abort(term: &Term, remote: &Remote, args: &AbortArgs) -> Outcome {
+    match args.release {
+        Some(id) => release::abort(term, remote, id, &args.verb.reason).await,
+        None => verb(term, remote, Command::Abort, &args.verb).await,
+    }
 }
 
 pub(crate) async fn promote(term: &Term, remote: &Remote, args: &PromoteArgs) -> Outcome {
@@ -183,6 +194,10 @@ pub(crate) async fn explain(term: &Term, remote: &Remote, args: &ExplainArgs) ->
         Some(number) => number,
         None => remote.last_rollout().await?,
     };
+    // Releases are numbered with the rollouts.
+    if let Ok(release) = remote.release_of(rollout).await {
+        return Ok(release::explain(term, &release));
+    }
     match term.output {
         Output::Text if args.markdown => term.result_raw(&remote.report_text(rollout, "md").await?),
         Output::Text => term.result_raw(&remote.report_text(rollout, "text").await?),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use staunch_api::{Admin, ServeOptions};
 use staunch_config::Project;
-use staunch_control::{Control, Handle, Parts, Refused, SpecSource};
+use staunch_control::{Control, Handle, Parts, Refused, ReleaseSource, SpecSource};
 use staunch_local::{LocalOptions, LocalPlatform};
 use staunch_model::ServiceName;
 use staunch_rollout::Event;
@@ -107,8 +107,13 @@ fn start_control(
     let specs: SpecSource = Arc::new(move || {
         file.read(&term).map(|parsed| parsed.project.services).map_err(|failure| failure.message)
     });
+    let (file, silent) = (place.clone(), term);
+    let releases: ReleaseSource = Arc::new(move || {
+        file.read(&silent).map(|parsed| parsed.project.releases).map_err(|failure| failure.message)
+    });
     let recorder = Box::new(FileRecorder::new(&place.recordings())?);
-    let parts = Parts { journal: Box::new(open()?), reader: Box::new(open()?), platform, specs, recorder };
+    let (journal, reader) = (Box::new(open()?), Box::new(open()?));
+    let parts = Parts { journal, reader, platform, specs, releases, recorder };
     staunch_control::start(parts).map_err(|refused| {
         let damaged = matches!(refused, Refused::Journal(_));
         let failure = Failure::new(Exit::Internal, refused.to_string());

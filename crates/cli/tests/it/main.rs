@@ -2,6 +2,7 @@
 
 mod app;
 mod recordings;
+mod releases;
 mod rig;
 
 mod bad_answers;

@@ -82,6 +82,11 @@ pub(crate) enum Kind {
     Steps,
     Table(&'static Table),
     Services,
+    Releases,
+    /// Names of services.
+    Names,
+    /// Lists of services, by service.
+    Edges,
 }
 
 impl Kind {
@@ -133,6 +138,12 @@ const PROJECT: &[Key] = &[
         Kind::Services,
         Optional,
         "Several services: one `[services.NAME]` table each, with the keys of a service.",
+    ),
+    key(
+        "release",
+        Kind::Releases,
+        Optional,
+        "Services that go to new versions together: one `[release.NAME]` table each; `staunch deploy --release NAME`.",
     ),
     key(
         "api",
@@ -217,6 +228,18 @@ const SERVICE_KEYS: &[Key] = &[
     ),
     key("edge", Kind::Table(&EDGE), Optional, "How the proxy treats requests to this service."),
 ];
+
+pub(crate) static RELEASE: Table = Table {
+    groups: &[&[
+        key("services", Kind::Names, Required, "The services of the release."),
+        key(
+            "after",
+            Kind::Edges,
+            Optional,
+            "Which services wait until others are through: `{ web = [\"orders\", \"db-api\"] }`. Others start at once.",
+        ),
+    ]],
+};
 
 pub(crate) static TLS: Table = Table {
     groups: &[&[

@@ -6,13 +6,14 @@ mod edge;
 mod gates;
 mod health;
 pub(crate) mod keys;
+mod release;
 mod service;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::ops::Range;
 
-use staunch_model::{ServiceName, ServiceSpec};
+use staunch_model::{ReleaseSpec, ServiceName, ServiceSpec};
 use toml::de::DeTable;
 
 use crate::codes::Code;
@@ -28,6 +29,8 @@ pub use gates::tightest_limits;
 pub struct Project {
     /// In the order of their names; at least one.
     pub services: Vec<ServiceSpec>,
+    /// Services that go together, in the order of their names.
+    pub releases: Vec<ReleaseSpec>,
     /// Where the control API listens; a loopback address.
     pub api: SocketAddr,
     /// Where each value came from, by its path in the file: `canary.bake`, `services.web.canary.bake`. Steps are
@@ -54,13 +57,13 @@ pub fn parse(text: &str) -> Result<Parsed, Diagnostics> {
         let empty = Diagnostic::error(Code::EmptyFile, "the file describes no service", 0..0);
         return Err(Diagnostics::sorted(vec![empty]));
     }
-    let (services, api) = project(&mut reader, &root);
+    let (services, releases, api) = project(&mut reader, &root);
     let Reader { findings, origins, .. } = reader;
     let findings = Diagnostics::sorted(beside_syntax(text, syntax_errors, findings));
     if findings.has_errors() {
         return Err(findings);
     }
-    Ok(Parsed { project: Project { services, api, origins }, warnings: findings })
+    Ok(Parsed { project: Project { services, releases, api, origins }, warnings: findings })
 }
 
 /// Where the text is broken, what was read around the break misleads: further findings on those lines, and findings
@@ -81,7 +84,10 @@ fn beside_syntax(text: &str, syntax: Vec<Diagnostic>, findings: Vec<Diagnostic>)
     kept
 }
 
-fn project<'a>(reader: &mut Reader<'_>, entries: &'a DeTable<'a>) -> (Vec<ServiceSpec>, SocketAddr) {
+fn project<'a>(
+    reader: &mut Reader<'_>,
+    entries: &'a DeTable<'a>,
+) -> (Vec<ServiceSpec>, Vec<ReleaseSpec>, SocketAddr) {
     let root = reader.refuse_unknown(Section::new(&ROOT, entries, 0..0, String::new()));
     let api = reader.value(&root, "api", scalar::address);
     let described = match root.find("services") {
@@ -89,7 +95,20 @@ fn project<'a>(reader: &mut Reader<'_>, entries: &'a DeTable<'a>) -> (Vec<Servic
         None => single(reader, &root).into_iter().collect(),
     };
     checks::addresses(reader, api, root.value_span("api").as_ref(), &described);
-    (described.into_iter().map(|one| one.spec).collect(), api)
+    let services: Vec<ServiceSpec> = described.into_iter().map(|one| one.spec).collect();
+    let releases = release::read(reader, &root, &names(&root, &services));
+    (services, releases, api)
+}
+
+/// Every service that the file names, also one whose description has a flaw.
+fn names(root: &Section<'_>, described: &[ServiceSpec]) -> Vec<ServiceName> {
+    let tables = root.find("services").and_then(|services| services.get_ref().as_table());
+    let named = tables.into_iter().flatten().filter_map(|(name, _)| scalar::name_of(name.get_ref()).ok());
+    let mut names: Vec<ServiceName> =
+        described.iter().map(|service| service.name.clone()).chain(named).collect();
+    names.sort();
+    names.dedup();
+    names
 }
 
 fn single(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<Described> {

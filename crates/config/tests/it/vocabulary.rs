@@ -48,6 +48,7 @@ fn the_full_example_leaves_out_only_what_excludes_each_other() {
         "edge.sticky.cookie",
         "gates.latency-p50.max-vs-stable",
         "gates.latency-p95.max",
+        "release",
         "gates.latency-p95.no-data",
         "gates.latency-p99.no-data",
         "health.command",

@@ -44,6 +44,23 @@ impl Draft {
         self
     }
 
+    /// As one of several services.
+    pub(crate) fn service(&self, name: &str, listen: SocketAddr) -> String {
+        let run = self.run.clone().unwrap_or_else(crate::app::command);
+        let mut text = format!(
+            "\n[services.{name}]\nrun = {run}\nlisten = '{listen}'\nversion = '{0}'\n\
+             env = {{ APP_RELEASE = '{0}', APP_FAULT = '{1}' }}\n",
+            self.version, self.fault
+        );
+        for (section, keys) in &self.keys {
+            let _ = writeln!(text, "\n[services.{name}.{section}]");
+            for (key, value) in keys {
+                let _ = writeln!(text, "{key} = {value}");
+            }
+        }
+        text
+    }
+
     pub(crate) fn text(&self, listen: SocketAddr) -> String {
         let run = self.run.clone().unwrap_or_else(crate::app::command);
         let mut text = format!(
