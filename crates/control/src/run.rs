@@ -58,6 +58,7 @@ impl Control {
 pub fn start(parts: Parts) -> Result<(Control, Handle), Refused> {
     let (book, end) = Book::open(parts.journal).map_err(|error| Refused::Journal(error.to_string()))?;
     let specs = (parts.specs)().map_err(Refused::Config)?;
+    refuse_orphans(&book, &specs)?;
     for spec in &specs {
         parts.platform.declare(spec).map_err(|error| Refused::Platform(error.to_string()))?;
     }
@@ -83,6 +84,19 @@ pub fn start(parts: Parts) -> Result<(Control, Handle), Refused> {
         .spawn(move || looping.run(inbox, &stopped))
         .map_err(|error| Refused::Platform(error.to_string()))?;
     Ok((Control { stop, thread }, handle))
+}
+
+/// A rollout cannot go on, nor back, without its service's description. Meanwhile the edges serve from stable.
+fn refuse_orphans(book: &Book, specs: &[ServiceSpec]) -> Result<(), Refused> {
+    let described = |name: &ServiceName| specs.iter().any(|spec| spec.name == *name);
+    let orphans = book.services.iter().filter(|(name, _)| !described(name));
+    let orphans = orphans.filter_map(|(name, service)| Some((name, service.active()?.spec.id)));
+    let told: Vec<String> = orphans
+        .map(|(name, id)| {
+            format!("rollout {id} of `{name}` is under way, but the file no longer has this service: put it back until the rollout has ended")
+        })
+        .collect();
+    if told.is_empty() { Ok(()) } else { Err(Refused::Config(told.join("\n"))) }
 }
 
 pub(crate) struct Loop {

@@ -49,7 +49,7 @@ fn replays(world: &World) {
         platform: std::sync::Arc::new(FakePlatform::default()),
         recorder: Box::new(staunch_ports::Forgetful),
         releases: std::sync::Arc::new(|| Ok(vec![])),
-        specs: std::sync::Arc::new(|| Ok(vec![])),
+        specs: std::sync::Arc::new(|| Ok(vec![crate::world::spec("shop")])),
     };
     staunch_control::start(parts).unwrap().0.stop();
 }

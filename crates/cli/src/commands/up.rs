@@ -116,7 +116,8 @@ fn start_control(
     let parts = Parts { journal, reader, platform, specs, releases, recorder };
     staunch_control::start(parts).map_err(|refused| {
         let damaged = matches!(refused, Refused::Journal(_));
-        let failure = Failure::new(Exit::Internal, refused.to_string());
+        let exit = if matches!(refused, Refused::Config(_)) { Exit::Config } else { Exit::Internal };
+        let failure = Failure::new(exit, refused.to_string());
         if damaged {
             failure.help("`staunch audit verify` names the place; nothing was changed")
         } else {

@@ -120,6 +120,23 @@ fn a_release_outlives_its_control_plane_and_keeps_others_out() {
 }
 
 #[test]
+fn a_service_that_is_taken_out_of_the_file_during_its_rollout_is_asked_back() {
+    let mut three = Three::running();
+    let text = std::fs::read_to_string(three.project.app().join("staunch.toml")).unwrap();
+    three.write(2, ["none", "none", "never-ready"]);
+    let deploy = three.project.spawn(&["deploy", "web", "--until", "started"]);
+    deploy.wait().exits(0);
+    three.project.kill_control();
+    three.project.write_text(text.split("[services.web]").next().unwrap());
+    three.project.run(&["up"]).exits(3).says("of `web` is under way").says("put it back");
+    three.write(1, ["none"; 3]);
+    three.project.start();
+    until("control again", || three.stable().contains(&"v1".to_owned()).then_some(()));
+    three.project.run(&["abort", "web"]).exits(0);
+    three.project.down();
+}
+
+#[test]
 fn a_member_that_cannot_be_prepared_keeps_all_from_starting() {
     let mut three = Three::running();
     three.write(2, ["none"; 3]);
