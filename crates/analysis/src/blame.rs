@@ -20,10 +20,15 @@ impl Judge {
                 let gate = self.gates.iter().position(|gate| gate.source() == Some(source));
                 Decision {
                     gate,
+                    gauge: None,
                     because: gate.map_or_else(String::new, |at| self.absolute_words(&self.gates[at])),
                 }
             }
-            Source::Guard => Decision { gate: None, because: self.guard_words() },
+            Source::Gauge(at) => {
+                let because = self.harm.gauges[at].numbers();
+                Decision { gate: None, gauge: Some(at), because }
+            }
+            Source::Guard => Decision { gate: None, gauge: None, because: self.guard_words() },
         }
     }
 
@@ -45,7 +50,7 @@ impl Judge {
             Some(at) => format!("{numbers}, limit {}", self.gates[at].limit_words()),
             None => format!("error rate is higher than stable's: {numbers}"),
         };
-        Decision { gate, because }
+        Decision { gate, gauge: None, because }
     }
 
     /// Of the gates that share the test, the one whose quantile looks worst.
@@ -66,9 +71,11 @@ impl Judge {
         match worst.max_by(|a, b| a.2.total_cmp(&b.2)) {
             Some((at, quantile, _)) => {
                 let because = latencies(latency, quantile, &self.gates[at].limit_words());
-                Decision { gate: Some(at), because }
+                Decision { gate: Some(at), gauge: None, because }
             }
-            None => Decision { gate: None, because: "the canary is slower than stable".to_owned() },
+            None => {
+                Decision { gate: None, gauge: None, because: "the canary is slower than stable".to_owned() }
+            }
         }
     }
 

@@ -6,6 +6,7 @@ use staunch_model::{EvidenceWeights, GateSpec, Metric, SplitGeneration};
 
 use crate::absolute::Absolute;
 use crate::errors::Errors;
+use crate::gauge::Gauge;
 use crate::intake::Arms;
 use crate::latency::LatencyTest;
 use crate::look::{Look, SplitLook};
@@ -19,6 +20,7 @@ pub(crate) enum Source {
     Errors,
     Latency(usize),
     Absolute(usize),
+    Gauge(usize),
     Guard,
 }
 
@@ -41,6 +43,8 @@ pub(crate) struct Harm {
     pub(crate) compared: Windows,
     pub(crate) latency: Vec<LatencyTest>,
     pub(crate) absolute: Vec<Absolute>,
+    #[serde(default)]
+    pub(crate) gauges: Vec<Gauge>,
     pub(crate) guard: Absolute,
     pub(crate) carried: bool,
     /// What is taken off the evidence that an earlier rollout of the same content left behind.
@@ -57,6 +61,7 @@ impl Harm {
             compared: Windows::default(),
             latency: Vec::new(),
             absolute: Vec::new(),
+            gauges: question.gauges.iter().map(Gauge::new).collect(),
             guard: Absolute::new(question.catastrophic),
             carried: false,
             leash: Vec::new(),
@@ -132,6 +137,7 @@ impl Harm {
     pub(crate) fn tick(&mut self) {
         self.latency.iter_mut().for_each(LatencyTest::tick);
         self.absolute.iter_mut().for_each(|test| test.tick(self.limit));
+        self.gauges.iter_mut().for_each(Gauge::tick);
         self.guard.tick(self.limit);
         self.compared.tick();
     }
@@ -153,12 +159,14 @@ impl Harm {
         let each = weights.latency / self.latency.len().max(1) as f64;
         let latency = self.latency.iter().enumerate();
         parts.extend(latency.map(|(at, test)| self.part(Source::Latency(at), each, test.log_e_harm())));
-        let each = weights.limits / self.absolute.len().max(1) as f64;
+        let each = weights.limits / (self.absolute.len() + self.gauges.len()).max(1) as f64;
         let absolute = self.absolute.iter().enumerate();
         parts.extend(absolute.map(|(at, test)| {
             let log_e = test.blame(self.limit);
             self.part(Source::Absolute(at), each, log_e)
         }));
+        let gauges = self.gauges.iter().enumerate();
+        parts.extend(gauges.map(|(at, gauge)| self.part(Source::Gauge(at), each, gauge.blame(self.limit))));
         parts
     }
 
@@ -169,6 +177,7 @@ impl Harm {
                 format!("latency vs stable + {}", words::exact_percent(self.latency[at].margin))
             }
             Source::Absolute(at) => format!("limit {}", words::exact_percent(self.absolute[at].limit)),
+            Source::Gauge(at) => self.gauges[at].spec.name.clone(),
             Source::Guard => "gross failure".to_owned(),
         }
     }
@@ -198,6 +207,7 @@ impl Harm {
             Source::Errors => self.errors.as_ref().map_or(0.0, Errors::log_e),
             Source::Latency(test) => self.latency[test].log_e_harm(),
             Source::Absolute(test) => self.absolute[test].log_e(),
+            Source::Gauge(at) => self.gauges[at].log_e_harm(),
             Source::Guard => self.guard.log_e(),
         };
         self.part(source, 1.0, log_e).log_e

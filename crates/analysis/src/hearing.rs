@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use staunch_model::{
-    EdgeReport, Failure, Histogram, Outcomes, RolloutSpec, SplitGeneration, Timestamp, Weight,
+    EdgeReport, Failure, GaugeReading, Histogram, Outcomes, RolloutSpec, SplitGeneration, Timestamp, Weight,
 };
 
 use crate::intake::Intake;
@@ -45,6 +45,13 @@ impl Hearing {
     pub fn observe(&mut self, report: &EdgeReport, at: Timestamp, young: bool) -> Look {
         self.ledger.add(&self.intake.subject, report);
         let look = self.intake.look(report, at, young);
+        self.judge.take(&look);
+        look
+    }
+
+    /// Takes what was read beside the requests, and returns what the judge was shown.
+    pub fn read(&mut self, gauges: Vec<GaugeReading>, at: Timestamp) -> Look {
+        let look = Look { at, gauges, ..Look::default() };
         self.judge.take(&look);
         look
     }

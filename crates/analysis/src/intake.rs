@@ -91,7 +91,7 @@ impl Intake {
             self.forgive_repeated(report, at, &mut draft);
         }
         let lapsed = report.lapsed.contains_key(self.subject.service.as_str());
-        Look { at, young, lapsed, splits: draft.finish() }
+        Look { at, young, lapsed, splits: draft.finish(), gauges: Vec::new() }
     }
 
     /// A route's group depends on when it was first seen alone, never on how its requests ended.

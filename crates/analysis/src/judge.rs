@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use staunch_evidence::{Counts, SampleRatio};
-use staunch_model::{Histogram, NoData, SplitGeneration, Timestamp, Weight};
+use staunch_model::{GaugeReading, Histogram, NoData, SplitGeneration, Timestamp, Weight};
 
 use crate::GateReading;
 use crate::absolute::Absolute;
 use crate::forecast::Needs;
 use crate::gate::{Gate, Present};
-use crate::harm::{Harm, Part};
+use crate::gauge::{Gauge, Levels};
+use crate::harm::{Harm, Part, Source};
 use crate::intake::Arms;
 use crate::look::{Look, SplitLook};
 use crate::question::Question;
@@ -27,6 +28,9 @@ pub struct Judge {
     pub(crate) now: Present,
     /// Whether requests are split one by one: then their numbers say whether the split is what it should be.
     by_request: bool,
+    /// For gauges; gates know their own.
+    #[serde(default)]
+    false_promotion: f64,
     ramp: Ramp,
     routing: Option<SampleRatio>,
     splits: u32,
@@ -58,6 +62,9 @@ pub struct Standing {
 pub(crate) struct Decision {
     /// The gate that is blamed; `None` for harm that belongs to no gate.
     pub(crate) gate: Option<usize>,
+    /// The gauge that is blamed.
+    #[serde(default)]
+    pub(crate) gauge: Option<usize>,
     pub(crate) because: String,
 }
 
@@ -79,6 +86,7 @@ impl Judge {
             gates,
             now: Present::default(),
             by_request: !question.sticky && question.compares,
+            false_promotion: evidence.false_promotion,
             ramp: Ramp::new(&question.steps),
             routing: None,
             splits: 0,
@@ -110,6 +118,7 @@ impl Judge {
         let next = self.ramp.after(weight);
         self.gates.iter_mut().for_each(|gate| gate.enter_split(next));
         self.harm.latency.iter_mut().for_each(|test| test.enter_split());
+        self.harm.gauges.iter_mut().for_each(Gauge::enter_split);
         let random = self.by_request && share > 0.0 && share < 1.0;
         self.routing = random.then(|| SampleRatio::new(&[share, 1.0 - share]));
     }
@@ -129,8 +138,16 @@ impl Judge {
             }
             self.weigh(*generation, split, look);
         }
+        self.read(&look.gauges);
         self.close_buckets();
         self.decide();
+    }
+
+    fn read(&mut self, readings: &[GaugeReading]) {
+        for reading in readings {
+            let known = self.harm.gauges.iter_mut().filter(|gauge| gauge.spec.name == reading.gauge);
+            known.for_each(|gauge| gauge.observe(reading));
+        }
     }
 
     fn note_warming(&mut self, look: &Look) {
@@ -251,10 +268,15 @@ impl Judge {
             let fail = blamed(at).map(|decision| decision.because.as_str());
             finite(reading(gate, &self.harm, &self.now, self.warming, fail))
         });
-        let common = self.decided.as_ref().filter(|decision| decision.gate.is_none());
+        let gauges = self.harm.gauges.iter().enumerate().map(|(at, gauge)| {
+            let fail = self.decided.as_ref().filter(|decision| decision.gauge == Some(at));
+            finite(gauge.reading(self.levels(at), fail.map(|decision| decision.because.as_str())))
+        });
+        let common =
+            self.decided.as_ref().filter(|decision| decision.gate.is_none() && decision.gauge.is_none());
         Judgement {
             under: self.now.generation,
-            gates: gates.collect(),
+            gates: gates.chain(gauges).collect(),
             harm: common.map(|decision| decision.because.clone()),
             findings: self.findings(),
             log_e_harm: bounded(self.harm.log_e()),
@@ -278,10 +300,17 @@ impl Judge {
         };
         let found = self.gates.iter().any(|gate| gate.both_bad(&self.harm).is_some())
             || self.harm.guard.both_bad(self.harm.limit())
+            || self.harm.gauges.iter().any(|gauge| gauge.both_bad(self.harm.limit()))
             || self.is_misrouted();
         let failed = self.decided.is_some();
         let silent = outcomes.clone().any(|(_, outcome)| outcome == Outcome::NoData);
-        let passed = !failed && !found && !self.gates.is_empty() && outcomes.all(opens);
+        let read = self.harm.gauges.iter().enumerate().all(|(at, gauge)| {
+            let levels = self.levels(at);
+            let outcome = gauge.outcome(levels.pass, levels.harm);
+            outcome == Outcome::Pass || (outcome == Outcome::NoData && gauge.spec.no_data == NoData::Continue)
+        });
+        let asks = !(self.gates.is_empty() && self.harm.gauges.is_empty());
+        let passed = !failed && !found && asks && read && outcomes.all(opens);
         Standing { failed, passed, found, silent }
     }
 
@@ -309,6 +338,11 @@ impl Judge {
         needs.reduce(|one, two| Some(one?.and(two?))).flatten()
     }
 
+    fn levels(&self, gauge: usize) -> Levels {
+        let pass = -libm::log(self.false_promotion.clamp(1e-12, 0.5));
+        Levels { harm: self.harm.limit_of(Source::Gauge(gauge)), pass, under: self.now.generation }
+    }
+
     fn sources(&self) -> Vec<SourceReading> {
         let parts = self.harm.parts();
         let total: f64 = parts.iter().map(|part| part.weight).sum();
@@ -331,7 +365,10 @@ impl Judge {
             .filter_map(|gate| gate.both_bad(&self.harm).map(|absolute| shared(gate.spec.name(), absolute)));
         let guard = Some(&self.harm.guard).filter(|guard| guard.both_bad(self.harm.limit()));
         let guard = guard.map(|guard| shared("gross failure".to_owned(), guard));
-        of_gates.chain(guard).chain(self.misrouted()).collect()
+        let gauges = self.harm.gauges.iter().filter(|gauge| gauge.both_bad(self.harm.limit()));
+        let gauges = gauges
+            .map(|gauge| Finding::StableIsBadToo { gate: gauge.spec.name.clone(), because: gauge.numbers() });
+        of_gates.chain(guard).chain(gauges).chain(self.misrouted()).collect()
     }
 
     fn is_misrouted(&self) -> bool {

@@ -18,6 +18,7 @@ mod errors;
 mod fixture;
 mod forecast;
 mod gate;
+mod gauge;
 mod harm;
 mod hearing;
 mod intake;

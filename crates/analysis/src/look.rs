@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use staunch_evidence::Counts;
-use staunch_model::{Histogram, SplitGeneration, Timestamp};
+use staunch_model::{GaugeReading, Histogram, SplitGeneration, Timestamp};
 
 use crate::intake::Arms;
 use crate::latency::NO_HEADERS;
@@ -22,6 +22,9 @@ pub struct Look {
     pub lapsed: bool,
     /// By split, oldest first.
     pub splits: BTreeMap<SplitGeneration, SplitLook>,
+    /// What was read beside the requests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gauges: Vec<GaugeReading>,
 }
 
 /// What both sides did under one split since the look before.

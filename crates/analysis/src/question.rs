@@ -1,11 +1,14 @@
 //! What a judge is asked: everything of a rollout that its verdicts depend on, and nothing else.
 
 use serde::{Deserialize, Serialize};
-use staunch_model::{EvidenceSpec, GateSpec, RolloutSpec, ServiceSpec, Step};
+use staunch_model::{EvidenceSpec, GateSpec, GaugeSpec, RolloutSpec, ServiceSpec, Step};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Question {
     pub gates: Vec<GateSpec>,
+    /// Gates on values that are read from time to time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gauges: Vec<GaugeSpec>,
     /// The weights that the canary goes through: each step is certified for the next.
     pub steps: Vec<Step>,
     pub evidence: EvidenceSpec,
@@ -21,6 +24,7 @@ impl Question {
     pub fn of(spec: &RolloutSpec, sticky: bool) -> Self {
         Self {
             gates: spec.gates.clone(),
+            gauges: spec.gauges.clone(),
             steps: spec.strategy.steps.clone(),
             evidence: spec.evidence.clone(),
             catastrophic: spec.triggers.catastrophic,
@@ -33,6 +37,7 @@ impl Question {
     pub fn of_service(spec: &ServiceSpec) -> Self {
         Self {
             gates: spec.gates.clone(),
+            gauges: spec.gauges.clone(),
             steps: spec.strategy.steps.clone(),
             evidence: spec.evidence.clone(),
             catastrophic: spec.triggers.catastrophic,

@@ -287,6 +287,16 @@ pub(crate) fn weight(key: &Key, value: &DeValue<'_>) -> Read<Weight> {
         .ok_or_else(|| Flaw::new(Code::StepsRange, format!("{percent} % cannot be a step")))
 }
 
+/// A positive number without a unit.
+pub(crate) fn number(key: &Key, value: &DeValue<'_>) -> Read<f64> {
+    let number: Option<f64> = bare_number(value).and_then(|number| number.parse().ok());
+    let number = number.ok_or_else(|| Flaw::wrong_type(key, "a number without a unit", value))?;
+    let usable = number.is_finite() && number > 0.0;
+    usable.then_some(number).ok_or_else(|| {
+        Flaw::new(Code::OutOfRange, format!("`{}` must be above zero, this is {number}", key.name))
+    })
+}
+
 // Names, addresses and commands.
 
 pub(crate) fn choice(key: &Key, value: &DeValue<'_>) -> Read<&'static str> {

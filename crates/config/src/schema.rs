@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use toml::de::DeValue;
 
-use crate::v1::keys::{Given, Key, Kind, RELEASE, ROOT, SERVICE, STEP, Table};
+use crate::v1::keys::{Given, Key, Kind, METRIC_GATE, RELEASE, ROOT, SERVICE, STEP, Table};
 
 /// A service's name.
 const NAME: &str = "^[a-z][a-z0-9-]{0,62}$";
@@ -88,6 +88,12 @@ fn form(kind: &Kind) -> Map<String, Value> {
             json!({ "type": "array", "minItems": 1, "items": item })
         }
         Kind::Table(inner) => Value::Object(table(inner)),
+        Kind::Metrics => json!({
+            "type": "object",
+            "propertyNames": { "pattern": NAME },
+            "additionalProperties": Value::Object(table(&METRIC_GATE)),
+        }),
+        Kind::Number => json!({ "type": "number", "exclusiveMinimum": 0 }),
         Kind::Releases => json!({
             "type": "object",
             "propertyNames": { "pattern": NAME },

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use staunch_analysis::{Asked, Hearing, Judge, Judgement, Record, Said};
-use staunch_model::{EdgeReport, RevisionDigest, RolloutId, RolloutSpec, SplitGeneration, Timestamp, Weight};
+use staunch_model::{
+    EdgeReport, GaugeReading, RevisionDigest, RolloutId, RolloutSpec, SplitGeneration, Timestamp, Weight,
+};
 
 /// A block of the recording covers this long and ends with what the judge said.
 const BLOCK: Duration = Duration::from_secs(1);
@@ -49,6 +51,14 @@ impl Case {
         let look = self.hearing.observe(report, at, young);
         self.looked = true;
         self.note(&Record::Look(look));
+    }
+
+    pub(crate) fn read(&mut self, gauges: Vec<GaugeReading>, at: Timestamp) {
+        if !gauges.is_empty() {
+            let look = self.hearing.read(gauges, at);
+            self.looked = true;
+            self.note(&Record::Look(look));
+        }
     }
 
     /// The lines of the last second, ended by what the judge says now; `None` while it is too early.

@@ -6,6 +6,7 @@ mod book;
 mod capture;
 mod case;
 mod clock;
+mod gauges;
 mod handle;
 mod live;
 mod obey;

@@ -111,6 +111,7 @@ impl Loop {
             rollout.strategy.steps = vec![];
             rollout.strategy.bake = Duration::ZERO;
             rollout.gates = vec![];
+            rollout.gauges = vec![];
         }
         let started = Deployed::Started {
             rollout: rollout.id.0,
@@ -265,6 +266,7 @@ fn rollout_spec(spec: &ServiceSpec, id: RolloutId, from: Option<Revision>, to: R
         replicas: spec.replicas,
         strategy: spec.strategy.clone(),
         gates: spec.gates.clone(),
+        gauges: spec.gauges.clone(),
         triggers: spec.triggers.clone(),
         evidence: spec.evidence.clone(),
     }

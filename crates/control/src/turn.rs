@@ -10,7 +10,7 @@ use staunch_rollout::{Action, Event, Observed, ObservedSplit, Phase, Rollout, Se
 use crate::handle::Refused;
 use crate::run::Loop;
 use crate::watch::{Watch, checkpoint_key, past_key};
-use crate::{ServiceView, capture, view};
+use crate::{ServiceView, capture, gauges, view};
 
 /// A decision may open the next at once (prepared → step 1): this many in one turn are plenty.
 const DECISIONS: usize = 4;
@@ -91,6 +91,8 @@ impl Loop {
         for report in reports {
             case.observe(report, now, young);
         }
+        let gauges = gauges::due(&rollout, observed, self.platform.as_ref(), &mut watch.gauges_read, now);
+        case.read(gauges, now);
         // Going back is a person's decision: it is not argued with, and a first revision has nothing to be compared to.
         watch.judgement = (rollout.spec.kind == RolloutKind::Canary).then(|| case.hearing.judge());
         if matches!(rollout.phase, Phase::Progressing { .. }) {

@@ -1,6 +1,7 @@
 //! The vocabulary of Staunch. Every noun that two rooms share lives here, valid by construction.
 
 mod actor;
+mod gauge;
 mod ids;
 mod latency;
 mod release;
@@ -13,6 +14,7 @@ mod time;
 mod weight;
 
 pub use actor::Actor;
+pub use gauge::{GaugeLimit, GaugeReading, GaugeSource, GaugeSpec};
 pub use ids::{IdError, InstanceId, RevisionDigest, RolloutId, ServiceName};
 pub use latency::{Histogram, LATENCY_BUCKETS, bucket_bounds_micros, bucket_of_micros};
 pub use release::{ReleaseMember, ReleaseSpec};

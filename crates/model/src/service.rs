@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{EvidenceSpec, GateSpec, ServiceName, Strategy, TriggerSpec, duration_ms};
+use crate::{EvidenceSpec, GateSpec, GaugeSpec, ServiceName, Strategy, TriggerSpec, duration_ms};
 
 /// One service as the user's file describes it, every default resolved.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,6 +33,8 @@ pub struct ServiceSpec {
     #[serde(alias = "canary")]
     pub strategy: Strategy,
     pub gates: Vec<GateSpec>,
+    #[serde(default)]
+    pub gauges: Vec<GaugeSpec>,
     pub triggers: TriggerSpec,
     pub evidence: EvidenceSpec,
 }
@@ -56,6 +58,7 @@ impl ServiceSpec {
             edge: EdgeSpec::default(),
             strategy: Strategy::default(),
             gates: vec![],
+            gauges: vec![],
             triggers: TriggerSpec::default(),
             evidence: EvidenceSpec::default(),
         }

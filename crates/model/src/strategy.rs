@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Revision, RolloutId, ServiceName, Weight, duration_ms};
+use crate::{GaugeSpec, Revision, RolloutId, ServiceName, Weight, duration_ms};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Strategy {
@@ -227,6 +227,8 @@ pub struct RolloutSpec {
     pub replicas: u32,
     pub strategy: Strategy,
     pub gates: Vec<GateSpec>,
+    #[serde(default)]
+    pub gauges: Vec<GaugeSpec>,
     pub triggers: TriggerSpec,
     pub evidence: EvidenceSpec,
 }

@@ -1,6 +1,7 @@
 //! The place where revisions run: one machine, later a cluster.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use staunch_model::{
     EdgeReport, InstanceId, Revision, RevisionDigest, ServiceName, ServiceSpec, SplitGeneration, Timestamp,
@@ -39,6 +40,9 @@ pub trait Platform: Send + Sync {
     fn renew(&self, service: &ServiceName, generation: SplitGeneration);
     /// The last lines an instance wrote, oldest first.
     fn logs(&self, instance: &InstanceId, lines: usize) -> Vec<String>;
+    /// The number that a command about this instance printed last; it is run in the background when `every` has
+    /// passed. `None` while there is none.
+    fn measure(&self, instance: &InstanceId, words: &[String], every: Duration) -> Option<f64>;
     fn set_waker(&self, waker: Waker);
     /// Removes stored content of revisions that are not named here.
     fn retain(&self, revisions: &[RevisionDigest]);

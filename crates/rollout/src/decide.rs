@@ -246,7 +246,7 @@ pub(crate) fn advance(rollout: &Rollout, by: Option<String>) -> Event {
 fn pass_step(rollout: &Rollout, step: usize, snapshot: &Snapshot<'_>) -> Vec<Event> {
     let Some(spec) = rollout.steps().get(step) else { return vec![] };
     let held = hold_ends(rollout, snapshot).is_some_and(|end| snapshot.now >= end);
-    let open = rollout.spec.gates.is_empty()
+    let open = !rollout.asks()
         || snapshot.judgement.is_some_and(|judgement| judgement.passed(rollout.wish.generation));
     if !held || !open || spec.pause {
         return vec![];

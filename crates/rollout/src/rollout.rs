@@ -59,6 +59,11 @@ impl Rollout {
         if gradual { &self.spec.strategy.steps } else { &[] }
     }
 
+    /// There are gates.
+    pub(crate) fn asks(&self) -> bool {
+        !(self.spec.gates.is_empty() && self.spec.gauges.is_empty())
+    }
+
     /// The only place where a phase changes.
     pub fn apply(&mut self, at: Timestamp, event: &Event) -> Result<(), IllegalEvent> {
         let next = self.next_phase(at, event)?;

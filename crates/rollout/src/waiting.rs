@@ -119,7 +119,7 @@ fn step_reason(rollout: &Rollout, step: usize, snapshot: &Snapshot<'_>) -> (Wait
     if !snapshot.observed.routes_by(rollout.wish.generation) {
         return (WaitingOn::Capacity, readiness(rollout, snapshot));
     }
-    if let Some(judgement) = snapshot.judgement.filter(|_| !rollout.spec.gates.is_empty())
+    if let Some(judgement) = snapshot.judgement.filter(|_| rollout.asks())
         && !judgement.passed(rollout.wish.generation)
     {
         return evidence_reason(judgement);
@@ -130,7 +130,7 @@ fn step_reason(rollout: &Rollout, step: usize, snapshot: &Snapshot<'_>) -> (Wait
             let left = staunch_model::human_duration(end.since(snapshot.now));
             (WaitingOn::Hold, format!("the step holds for {left} more"))
         }
-        Some(_) | None if !rollout.spec.gates.is_empty() && snapshot.judgement.is_none() => {
+        Some(_) | None if rollout.asks() && snapshot.judgement.is_none() => {
             (WaitingOn::Source, "no measurement has arrived; without one no gate opens".to_owned())
         }
         Some(_) | None if pause => {

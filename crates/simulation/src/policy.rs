@@ -163,6 +163,7 @@ impl Policy {
             to: self.revision(2),
             replicas: self.replicas.max(1),
             strategy: self.strategy.clone(),
+            gauges: Vec::new(),
             gates: self.gates.clone(),
             triggers: self.triggers.clone(),
             evidence: self.evidence.clone(),

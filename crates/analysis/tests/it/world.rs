@@ -91,6 +91,7 @@ pub(crate) fn spec(gates: Vec<GateSpec>) -> RolloutSpec {
         replicas: 2,
         strategy: Strategy { bake: long, ..Strategy::default() },
         gates,
+        gauges: Vec::new(),
         triggers: TriggerSpec::default(),
         evidence: EvidenceSpec {
             false_rollback: 0.01,

@@ -9,6 +9,7 @@ mod bad_answers;
 mod bad_files;
 mod bad_starts;
 mod demos;
+mod gauges;
 mod journals;
 mod kills;
 mod lease;

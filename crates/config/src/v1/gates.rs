@@ -1,29 +1,45 @@
 //! `[gates]`: one question per limit.
 
-use staunch_model::{GateLimit, GateSpec, Metric, NoData};
+use staunch_model::{GateLimit, GateSpec, GaugeSpec, Metric, NoData};
 
 use crate::codes::Code;
 use crate::reader::{Reader, Section};
+use crate::v1::gauges;
 use crate::{Diagnostic, scalar};
 
-pub(crate) fn read(reader: &mut Reader<'_>, service: &Section<'_>) -> Vec<GateSpec> {
+/// Gates on what is counted where requests pass, and on what is read from time to time.
+pub(crate) fn read(reader: &mut Reader<'_>, service: &Section<'_>) -> (Vec<GateSpec>, Vec<GaugeSpec>) {
     let section = reader.section(service, "gates");
     let gates: Vec<GateSpec> =
         Metric::ALL.into_iter().flat_map(|metric| gate(reader, &section, metric)).collect();
+    let gates: Vec<GateSpec> = gates.into_iter().chain(success(reader, &section)).collect();
+    let gauges = gauges::read(reader, &section);
     let blast_radius = blast_radius(reader, &section);
     if !section.is_present() {
         // In absolute points, so that it works for services with few errors and with many, and needs no knowledge of
         // their latency.
-        return blast_radius.into_iter().collect();
+        return (blast_radius.into_iter().collect(), gauges);
     }
     let own = |name: &str| section.find(name).is_some();
-    if !own("blast-radius") && Metric::ALL.into_iter().all(|metric| !own(metric.name())) {
+    let others = ["blast-radius", "success-rate", "cpu", "memory", "healthy", "metric"];
+    if !others.into_iter().any(own) && Metric::ALL.into_iter().all(|metric| !own(metric.name())) {
         // Who writes an empty table wants no gate.
         let message = format!("{} has no gate", section.title());
         reader.report(Diagnostic::warning(Code::NoGates, message, section.span.clone()));
-        return vec![];
+        return (vec![], vec![]);
     }
-    gates.into_iter().chain(blast_radius).collect()
+    (gates.into_iter().chain(blast_radius).collect(), gauges)
+}
+
+/// The same question as the error rate's, put the other way round.
+fn success(reader: &mut Reader<'_>, gates: &Section<'_>) -> Option<GateSpec> {
+    let section = reader.section(gates, "success-rate");
+    let min = reader.get(&section, "min", scalar::share);
+    let no_data = no_data(reader, &section);
+    // What is left of a hundred, as it is written: not with the last bit of a subtraction.
+    let max = ((1.0 - min?) * 1e12).round() / 1e12;
+    let limit = GateLimit::MaxRatio { max };
+    Some(GateSpec { metric: Metric::ErrorRate, limit, no_data })
 }
 
 /// Everybody is no limit at all: then nothing is asked.
@@ -110,7 +126,7 @@ fn refuse_tiny(
     reader.report(finding.help(format!("the smallest that can be decided is \"{}\"", tiny.words)));
 }
 
-fn no_data(reader: &mut Reader<'_>, section: &Section<'_>) -> NoData {
+pub(crate) fn no_data(reader: &mut Reader<'_>, section: &Section<'_>) -> NoData {
     match reader.value(section, "no-data", scalar::choice) {
         "abort" => NoData::Abort,
         "continue" => NoData::Continue,

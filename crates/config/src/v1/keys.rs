@@ -82,6 +82,10 @@ pub(crate) enum Kind {
     Steps,
     Table(&'static Table),
     Services,
+    /// Gates on values of one's own, by name.
+    Metrics,
+    /// A positive number without a unit.
+    Number,
     Releases,
     /// Names of services.
     Names,
@@ -395,6 +399,67 @@ const NO_DATA: Key = key(
     "What silence means: wait for traffic, take the release back, or go on.",
 );
 
+static CPU_GATE: Table = Table {
+    groups: &[&[
+        key(
+            "max",
+            Kind::Share { least: 0.1, most: 100_000.0 },
+            Optional,
+            "At most this much of one core: \"80%\", \"250%\".",
+        ),
+        key("max-vs-stable", Kind::Growth, Optional, "At most this much more than the running version."),
+        NO_DATA,
+    ]],
+};
+
+static MEMORY_GATE: Table = Table {
+    groups: &[&[
+        key(
+            "max",
+            Kind::Size { least: MEBI, most: 1 << 50 },
+            Optional,
+            "At most this much, on average over the instances.",
+        ),
+        key("max-vs-stable", Kind::Growth, Optional, "At most this much more than the running version."),
+        NO_DATA,
+    ]],
+};
+
+static SUCCESS_GATE: Table = Table {
+    groups: &[&[
+        key("min", Kind::Share { least: 0.0, most: 99.9999 }, Required, "At least this share succeeds."),
+        NO_DATA,
+    ]],
+};
+
+static HEALTHY_GATE: Table = Table {
+    groups: &[&[
+        key(
+            "min",
+            Kind::Share { least: 1.0, most: 100.0 },
+            Required,
+            "At least this share of the instances is ready.",
+        ),
+        NO_DATA,
+    ]],
+};
+
+pub(crate) static METRIC_GATE: Table = Table {
+    groups: &[&[
+        key(
+            "command",
+            Kind::Command,
+            Required,
+            "Prints one number about an instance and ends with 0 within ten seconds; PORT is the instance's port.",
+        ),
+        key("every", duration(SECOND, HOUR), Default("\"5s\""), "From one reading to the next."),
+        key("max", Kind::Number, Optional, "At most this, on average."),
+        key("min", Kind::Number, Optional, "At least this, on average. Excludes `max`."),
+        key("max-vs-stable", Kind::Growth, Optional, "At most this much more than the running version."),
+        NO_DATA,
+    ]],
+};
+
 pub(crate) static GATES: Table = Table {
     groups: &[&[
         key(
@@ -420,6 +485,36 @@ pub(crate) static GATES: Table = Table {
             Kind::Table(&LATENCY_GATE),
             Optional,
             "The time within which 99 % of the requests are answered.",
+        ),
+        key(
+            "success-rate",
+            Kind::Table(&SUCCESS_GATE),
+            Optional,
+            "The share of requests that succeed: `min = \"99%\"` is `error-rate = { max = \"1%\" }`.",
+        ),
+        key(
+            "cpu",
+            Kind::Table(&CPU_GATE),
+            Optional,
+            "What one instance uses of a core, read every three seconds.",
+        ),
+        key(
+            "memory",
+            Kind::Table(&MEMORY_GATE),
+            Optional,
+            "What one instance has resident, read every three seconds.",
+        ),
+        key(
+            "healthy",
+            Kind::Table(&HEALTHY_GATE),
+            Optional,
+            "The ready instances as a share of those that the step needs.",
+        ),
+        key(
+            "metric",
+            Kind::Metrics,
+            Optional,
+            "Values of your own: one `[gates.metric.NAME]` table each, read by a command.",
         ),
         key(
             "blast-radius",

@@ -4,6 +4,7 @@ mod canary;
 mod checks;
 mod edge;
 mod gates;
+mod gauges;
 mod health;
 pub(crate) mod keys;
 mod release;

@@ -37,7 +37,7 @@ pub(crate) fn describe(
     let health = health::read(reader, section);
     let stop = stop(reader, section);
     let canary = canary::read(reader, section);
-    let gates = gates::read(reader, section);
+    let (gates, gauges) = gates::read(reader, section);
     let triggers = triggers(reader, section);
     let evidence = evidence(reader, section);
     let edge = edge::read(reader, section);
@@ -58,6 +58,7 @@ pub(crate) fn describe(
         edge,
         strategy: canary,
         gates,
+        gauges,
         triggers,
         evidence,
     };

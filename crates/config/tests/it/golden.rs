@@ -12,8 +12,8 @@ macro_rules! cases {
     };
 }
 
-const CASES: [(&str, &str, &str); 8] =
-    cases!["slips", "units", "strategy", "commands", "several", "broken", "suspicious", "release"];
+const CASES: [(&str, &str, &str); 9] =
+    cases!["slips", "units", "strategy", "commands", "several", "broken", "suspicious", "release", "metrics"];
 
 fn findings(text: &str) -> Diagnostics {
     match parse(text) {

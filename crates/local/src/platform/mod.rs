@@ -6,6 +6,7 @@ mod http_probe;
 mod keeper_thread;
 mod kept;
 mod links;
+mod measure;
 mod port;
 mod ports;
 mod probe;

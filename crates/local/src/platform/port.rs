@@ -11,9 +11,9 @@ use staunch_ports::{Action, Observed, Platform, PlatformError, SplitWish, Waker}
 
 use super::keeper_thread::Order;
 use super::shared::unpoisoned;
-use super::split;
 use super::start::LocalPlatform;
 use super::world::{Pending, Service};
+use super::{measure, split};
 use crate::client::KeeperError;
 use crate::logs;
 use crate::paths::Paths;
@@ -86,6 +86,11 @@ impl Platform for LocalPlatform {
 
     fn logs(&self, instance: &InstanceId, lines: usize) -> Vec<String> {
         logs::tail(&self.shared.paths.log(instance), lines)
+    }
+
+    fn measure(&self, instance: &InstanceId, words: &[String], every: Duration) -> Option<f64> {
+        let spec = self.shared.world().instances.get(instance)?.spec.clone()?;
+        measure::read(&self.shared.measures, &spec, words, every)
     }
 
     fn set_waker(&self, waker: Waker) {

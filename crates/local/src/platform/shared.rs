@@ -12,6 +12,7 @@ use staunch_ports::{InstanceState, Waker};
 use tokio::sync::{broadcast, watch};
 
 use super::keeper_thread::Order;
+use super::measure::Measures;
 use super::split;
 use super::world::{Tracked, World};
 use crate::client::KeeperClient;
@@ -28,6 +29,7 @@ pub(super) struct Shared {
     pub(super) project: PathBuf,
     pub(super) binary: Mutex<PathBuf>,
     world: Mutex<World>,
+    pub(super) measures: Arc<Measures>,
     waker: Mutex<Option<Waker>>,
     /// For questions that are waited for; the keeper thread has a connection of its own.
     pub(super) client: Mutex<KeeperClient>,
@@ -52,6 +54,7 @@ impl Shared {
             project,
             binary: Mutex::new(binary),
             world: Mutex::new(world),
+            measures: Arc::default(),
             waker: Mutex::new(None),
             client,
             orders,

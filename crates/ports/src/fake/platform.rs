@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use staunch_model::{
     EdgeReport, InstanceId, Revision, RevisionDigest, RunSpec, ServiceName, ServiceSpec, SplitGeneration,
@@ -157,6 +157,10 @@ impl Platform for FakePlatform {
         let world = self.lock();
         let all = world.logs.get(instance).map(Vec::as_slice).unwrap_or_default();
         all[all.len().saturating_sub(lines)..].to_vec()
+    }
+
+    fn measure(&self, _: &InstanceId, _: &[String], _: Duration) -> Option<f64> {
+        None
     }
 
     fn set_waker(&self, waker: Waker) {

@@ -71,6 +71,7 @@ pub(super) fn spec(id: u64, kind: RolloutKind, from: Option<u8>, to: u8) -> Roll
             limit: GateLimit::MaxRatio { max: 0.01 },
             no_data: NoData::Hold,
         }],
+        gauges: vec![],
         triggers: TriggerSpec {
             unready_for: UNREADY,
             memory_bytes: Some(1_000_000_000),

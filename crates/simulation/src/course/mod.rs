@@ -184,7 +184,8 @@ impl<'t> Course<'t> {
             strata: Vec::new(),
         };
         let splits = std::iter::once((generation, split)).collect();
-        self.judge.take(&Look { at: Timestamp(self.now), young: warming, lapsed: false, splits });
+        let at = Timestamp(self.now);
+        self.judge.take(&Look { at, young: warming, lapsed: false, splits, gauges: Vec::new() });
         self.conclude();
         self.tell_apart();
         if let (Some(path), Some(first)) = (&mut self.path, self.first) {

@@ -1,0 +1,69 @@
+//! What is read beside the requests, both revisions at the same time.
+
+use staunch_model::{GaugeReading, GaugeSource, GaugeSpec, RevisionDigest, Timestamp};
+use staunch_ports::Platform;
+use staunch_rollout::{InstanceStatus, Observed, Rollout};
+
+/// When each gauge was read last.
+pub(crate) type Read = std::collections::BTreeMap<String, Timestamp>;
+
+/// The gauges that are due. Processes are read every few seconds: sooner they would say the same again.
+pub(crate) fn due(
+    rollout: &Rollout,
+    observed: &Observed,
+    platform: &dyn Platform,
+    read: &mut Read,
+    now: Timestamp,
+) -> Vec<GaugeReading> {
+    if !rollout.phase.is_exposed() {
+        return vec![];
+    }
+    let mut readings = vec![];
+    for spec in &rollout.spec.gauges {
+        let last = read.get(&spec.name).copied();
+        // A clock that was set back reads at once.
+        if last.is_some_and(|last| now >= last && now.since(last) < spec.every) {
+            continue;
+        }
+        read.insert(spec.name.clone(), now);
+        let of = |digest: &RevisionDigest| value(spec, rollout, observed, platform, digest, now);
+        let stable = rollout.spec.from.as_ref().and_then(|from| of(&from.digest));
+        readings.push(GaugeReading { gauge: spec.name.clone(), canary: of(&rollout.spec.to.digest), stable });
+    }
+    readings
+}
+
+fn value(
+    spec: &GaugeSpec,
+    rollout: &Rollout,
+    observed: &Observed,
+    platform: &dyn Platform,
+    digest: &RevisionDigest,
+    now: Timestamp,
+) -> Option<f64> {
+    let warm_up = rollout.spec.evidence.warm_up;
+    let grown =
+        |instance: &&InstanceStatus| instance.serves() && now.since(instance.ready_changed) >= warm_up;
+    let grown = || observed.of(digest).filter(grown);
+    match &spec.source {
+        GaugeSource::Healthy => healthy(rollout, observed, digest),
+        GaugeSource::Cpu => mean(grown().map(|instance| Some(instance.cpu_ratio))),
+        GaugeSource::Memory => mean(grown().map(|instance| Some(instance.memory_bytes as f64))),
+        GaugeSource::Command { words } => {
+            mean(grown().map(|instance| platform.measure(&instance.id, words, spec.every)))
+        }
+    }
+}
+
+/// Ready instances of those that the revision's present share needs.
+fn healthy(rollout: &Rollout, observed: &Observed, digest: &RevisionDigest) -> Option<f64> {
+    let share = observed.split.as_ref()?.wish.share_of(digest);
+    let needed = share.of_replicas(rollout.spec.replicas);
+    (needed > 0).then(|| (f64::from(observed.ready(digest)) / f64::from(needed)).min(1.0))
+}
+
+/// Of those that could be read; `None` when none could.
+fn mean(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
+    let (count, sum) = values.flatten().fold((0_u32, 0.0), |(count, sum), value| (count + 1, sum + value));
+    (count > 0).then(|| sum / f64::from(count))
+}
