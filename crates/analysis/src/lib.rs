@@ -13,6 +13,7 @@ mod absolute;
 mod blame;
 mod calibration;
 mod clients;
+mod confidence;
 mod errors;
 #[cfg(test)]
 mod fixture;
@@ -32,10 +33,14 @@ mod ramp;
 mod reading;
 mod replay;
 mod severity;
+mod track;
 mod verdict;
 mod words;
 
 pub use calibration::Calibration;
+pub use confidence::{
+    Advice, Before, Candidate, Confidence, Factor, FactorName, Reliability, ReliabilityRow, confidence,
+};
 pub use forecast::{Needs, Outlook, canary_requests};
 pub use hearing::Hearing;
 pub use judge::{Judge, Standing};
@@ -45,4 +50,5 @@ pub use pulse::{Alarm, Pulse};
 pub use question::Question;
 pub use replay::{Asked, Course, Difference, Moment, Record, Replay, ReplayError, Said, replay};
 pub use severity::{Severity, severity};
+pub use track::{Bin, Track};
 pub use verdict::{Band, Bounds, Finding, GateReading, Judgement, Outcome, SourceReading, Verdict};

@@ -52,6 +52,9 @@ codes! {
     Conflict "conflict" 409 exit 16
         "This is not possible now"
         "The service is in another state than the command needs. `allowed_actions` lists what can be done now."
+    Vetoed "version-refused" 422 exit 15
+        "This version is refused before its first user"
+        "The detail names each check and the score that speak against it; `staunch plan` explains every point. What runs goes on."
     ConfigInvalid "config-invalid" 422 exit 3
         "The configuration cannot be used"
         "`staunch validate` shows every finding with its place in the file."
@@ -124,7 +127,7 @@ mod tests {
         assert_eq!(names.len(), codes().count());
         for info in codes() {
             assert!(!info.help.is_empty() && info.help.ends_with('.'), "{}", info.code);
-            assert!([1, 2, 3, 4, 5, 16].contains(&info.exit), "{}", info.code);
+            assert!([1, 2, 3, 4, 5, 15, 16].contains(&info.exit), "{}", info.code);
             assert!((400..=503).contains(&info.status), "{}", info.code);
         }
     }

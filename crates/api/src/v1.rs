@@ -11,6 +11,7 @@ mod request;
 mod rollout;
 mod service;
 mod time;
+mod vetting;
 
 pub use entry::{Entries, Entry, ExportLine};
 pub use judgement::{Band, Bounds, Finding, Gate, Judgement, Source};
@@ -23,6 +24,7 @@ pub use rollout::{
 };
 pub use service::{Exit, Instance, InstanceLog, Logs, Point, Service, ServiceList, Traffic};
 pub use time::Time;
+pub use vetting::{Check, Confidence, Factor, Objection, Reliability, ReliabilityRow, Vetting};
 
 pub(crate) use rollout::command_key;
 

@@ -13,6 +13,7 @@ pub(crate) enum Exit {
     RolledBack = 10,
     Aborted = 11,
     TimedOut = 12,
+    Refused = 15,
     Conflict = 16,
     Changes = 20,
     Warnings = 21,

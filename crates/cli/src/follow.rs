@@ -173,6 +173,7 @@ impl Follower<'_> {
             | Event::Paused { .. }
             | Event::Resumed { .. }
             | Event::ExposureLapsed { .. }
+            | Event::Vetted { .. }
             | Event::TrafficShifted { .. }
             | Event::GateChanged { .. }
             | Event::FindingRaised { .. }

@@ -1,6 +1,7 @@
 //! `staunch`: one binary, three roles, and the command line.
 
 mod args;
+mod checks;
 mod commands;
 mod demo;
 mod exit;

@@ -32,6 +32,7 @@ impl From<ClientError> for Failure {
             3 => Exit::Config,
             4 => Exit::Unreachable,
             5 => Exit::NotAllowed,
+            15 => Exit::Refused,
             16 => Exit::Conflict,
             _ => Exit::Internal,
         };

@@ -107,6 +107,25 @@ impl<'t> Reader<'t> {
         }
     }
 
+    /// A table, or one value that stands for a table with every default.
+    pub(crate) fn section_or<'a, T>(
+        &mut self,
+        parent: &Section<'a>,
+        name: &str,
+        read: impl Fn(&Key, &DeValue<'_>) -> Read<T>,
+    ) -> (Section<'a>, Option<T>) {
+        let key = parent.key(name);
+        let Kind::ReportOr(table) = key.kind else { return (self.section(parent, name), None) };
+        let path = parent.path_of(name);
+        self.note_origin(parent, key);
+        let Some(value) = parent.find(name) else { return (Section::absent(table, path), None) };
+        if let Some(entries) = value.get_ref().as_table() {
+            return (self.open(Section::new(table, entries, value.span(), path)), None);
+        }
+        let alone = read(key, value.get_ref()).map_err(|flaw| self.flawed(value, flaw)).ok();
+        (Section::absent(table, path), alone)
+    }
+
     /// Notes keys that are not listed.
     pub(crate) fn refuse_unknown<'a>(&mut self, section: Section<'a>) -> Section<'a> {
         for key in section.entries.into_iter().flat_map(DeTable::keys) {
@@ -308,7 +327,7 @@ fn home_of(name: &str, table: &'static Table, path: &str) -> Option<String> {
         return Some(if path.is_empty() { "the top level".to_owned() } else { format!("[{path}]") });
     }
     table.keys().find_map(|key| {
-        let Kind::Table(inner) = key.kind else { return None };
+        let (Kind::Table(inner) | Kind::ReportOr(inner)) = key.kind else { return None };
         let inner_path = if path.is_empty() { key.name.to_owned() } else { format!("{path}.{}", key.name) };
         home_of(name, inner, &inner_path)
     })

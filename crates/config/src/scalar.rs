@@ -351,6 +351,11 @@ pub(crate) fn inside(key: &Key, value: &DeValue<'_>) -> Read<String> {
     Ok(text.to_owned())
 }
 
+/// The same, for what is not there yet: a pattern, or a path that a tool will write.
+pub(crate) fn report(key: &Key, value: &DeValue<'_>) -> Read<String> {
+    inside(key, value)
+}
+
 pub(crate) fn url_path(key: &Key, value: &DeValue<'_>) -> Read<String> {
     let text = string(key, value)?;
     let well = text.starts_with('/') && text.bytes().all(|b| b.is_ascii_graphic() && b != b'#');

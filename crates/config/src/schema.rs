@@ -62,6 +62,12 @@ fn form(kind: &Kind) -> Map<String, Value> {
         Kind::Version => text(r"^\S{1,128}$", &["1.4.2"]),
         Kind::File => json!({ "type": "string", "minLength": 1 }),
         Kind::Files => json!({ "type": "array", "items": { "type": "string", "minLength": 1 } }),
+        Kind::Report => json!({ "type": "string", "minLength": 1, "examples": ["target/junit/*.xml"] }),
+        Kind::ReportOr(inner) => {
+            let mut either = table(inner);
+            either.insert("type".to_owned(), json!(["string", "object"]));
+            Value::Object(either)
+        }
         Kind::UrlPath => text("^/", &["/healthz"]),
         Kind::Token => text(r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$", &["staunch"]),
         Kind::Command => json!({ "oneOf": [{ "type": "string", "minLength": 1 }, words] }),

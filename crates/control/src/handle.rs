@@ -10,6 +10,7 @@ use staunch_ports::{Clock, Entry, Journal, JournalError, Platform, PlatformError
 use staunch_rollout::{Command, Event, Recorded, Report};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
+use crate::inspect::Inspector;
 use crate::order::{Admission, Instruction, Order};
 use crate::{Expect, PlanView, ServiceView, plan};
 
@@ -55,6 +56,9 @@ pub enum Refused {
     UnknownRevision { service: String, name: String, known: String },
     #[error("{service}: {message}")]
     Conflict { service: String, message: String, allowed: Vec<String> },
+    /// What is asked before a version's first user speaks against it.
+    #[error("{service}: this version is refused:{listed}")]
+    Vetoed { service: String, listed: String },
     #[error("{0}")]
     Config(String),
     #[error("{0}")]
@@ -77,6 +81,7 @@ pub struct Handle {
     pub(crate) platform: Arc<dyn Platform>,
     pub(crate) specs: SpecSource,
     pub(crate) releases: ReleaseSource,
+    pub(crate) checks: Inspector,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -158,7 +163,8 @@ impl Handle {
         if replace {
             self.make_room(service, &revision.digest, &by).await?;
         }
-        let admission = Admission { spec, revision, by, reason };
+        let checks = self.inspect(&spec).await?;
+        let admission = Admission { spec, revision, checks, by, reason };
         self.ask(|reply| Order::Admit(Box::new(admission), reply)).await
     }
 
@@ -187,7 +193,12 @@ impl Handle {
         let state = self.ask(|reply| Order::Tell { service: state, reply }).await?;
         revision.label = spec.version.clone().unwrap_or_else(|| state.label_for(&revision.digest));
         let view = self.view(service).ok_or_else(|| Refused::UnknownService(service.to_string()))?;
-        Ok(plan::plan(&spec, &revision, state.stable.as_ref(), &view))
+        let checks = self.inspect(&spec).await?;
+        let asked = spec.confidence.as_ref();
+        let vetting = staunch_rollout::vet(&state, &revision, &spec.strategy, checks, asked);
+        let plan = plan::plan(&spec, &revision, state.stable.as_ref(), &view);
+        let objections = if plan.unchanged { vec![] } else { vetting.objections(&spec.strategy) };
+        Ok(PlanView { vetting, objections, ..plan })
     }
 
     /// Takes a running rollout to other content back, and waits until it is.

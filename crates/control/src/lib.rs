@@ -8,6 +8,7 @@ mod case;
 mod clock;
 mod gauges;
 mod handle;
+mod inspect;
 mod live;
 mod obey;
 mod order;
@@ -22,6 +23,7 @@ mod watch;
 
 pub use clock::SteadyClock;
 pub use handle::{Deployed, Handle, Refused, ReleaseSource, SpecSource, Views};
+pub use inspect::{Inspector, no_checks};
 pub use order::Expect;
 pub use plan::{PlanView, PlannedStep};
 pub use release_view::{MemberView, ReleaseView};

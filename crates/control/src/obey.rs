@@ -5,9 +5,10 @@ use std::time::Duration;
 use staunch_model::{
     Actor, Revision, RevisionDigest, RolloutId, RolloutKind, RolloutSpec, ServiceName, ServiceSpec,
 };
-use staunch_rollout::{Event, Phase, Rollout, Service};
+use staunch_rollout::{Event, Phase, Rollout, Service, Vetting};
 
 use crate::handle::{Deployed, Refused};
+use crate::inspect;
 use crate::order::{Admission, Answer, Instruction, Order, Reply};
 use crate::run::Loop;
 use crate::watch::Watch;
@@ -66,7 +67,7 @@ impl Loop {
     }
 
     pub(crate) fn admit(&mut self, admission: Admission) -> Result<Deployed, Refused> {
-        let Admission { spec, mut revision, by, reason } = admission;
+        let Admission { spec, mut revision, checks, by, reason } = admission;
         let service = self.book.service(&spec.name).clone();
         if let Some(active) = service.active() {
             return already(&service.name, active, &revision.digest);
@@ -76,12 +77,19 @@ impl Loop {
             return self.keep(&spec, label, service.replicas, by);
         }
         revision.label = spec.version.clone().unwrap_or_else(|| service.label_for(&revision.digest));
+        let asked = spec.confidence.as_ref();
+        let vetting = staunch_rollout::vet(&service, &revision, &spec.strategy, checks, asked);
+        let objections = vetting.objections(&spec.strategy);
+        if !objections.is_empty() {
+            let service = spec.name.to_string();
+            return Err(Refused::Vetoed { service, listed: inspect::listed(&objections) });
+        }
         self.platform.declare(&spec).map_err(|error| Refused::Platform(error.to_string()))?;
         let id = self.book.next_rollout().map_err(|error| Refused::Journal(error.to_string()))?;
         let from = service.stable.clone();
         let kind = if from.is_some() { RolloutKind::Canary } else { RolloutKind::First };
         let rollout = RolloutSpec { kind, ..rollout_spec(&spec, id, from, revision) };
-        self.begin(&spec, rollout, by, reason)
+        self.begin(&spec, rollout, vetting, by, reason)
     }
 
     /// The content runs already; at most the number of instances is new.
@@ -104,6 +112,7 @@ impl Loop {
         &mut self,
         spec: &ServiceSpec,
         mut rollout: RolloutSpec,
+        vetting: Vetting,
         by: String,
         reason: Option<String>,
     ) -> Result<Deployed, Refused> {
@@ -113,14 +122,19 @@ impl Loop {
             rollout.gates = vec![];
             rollout.gauges = vec![];
         }
+        if let Some(first) = rollout.strategy.steps.first_mut().filter(|_| vetting.asks()) {
+            first.pause = true;
+        }
         let started = Deployed::Started {
             rollout: rollout.id.0,
             from: rollout.from.as_ref().map(|from| from.label.clone()),
             to: rollout.to.label.clone(),
         };
         let actor = Actor::Person(by.clone());
-        let event = Event::Admitted { spec: Box::new(rollout.clone()), by, reason };
-        self.record(&spec.name, &actor, &[event])?;
+        let admitted = Event::Admitted { spec: Box::new(rollout.clone()), by, reason };
+        let vetted = (!vetting.is_empty()).then(|| Event::Vetted { vetting: Box::new(vetting) });
+        let events: Vec<_> = std::iter::once(admitted).chain(vetted).collect();
+        self.record(&spec.name, &actor, &events)?;
         let old = self.watches.remove(&spec.name);
         let watch = Watch::for_rollout(spec.clone(), &rollout, old, self.clock.now());
         self.watches.insert(spec.name.clone(), watch);
@@ -167,7 +181,7 @@ impl Loop {
         let rollout = rollout_spec(&spec, id, service.stable.clone(), target);
         let rollout = RolloutSpec { kind: RolloutKind::Rollback, ..rollout };
         let reason = Some(reason.to_owned()).filter(|reason| !reason.is_empty());
-        self.begin(&spec, rollout, by.to_owned(), reason)
+        self.begin(&spec, rollout, Vetting::default(), by.to_owned(), reason)
     }
 
     /// While a rollout runs, going back means ending it; another goal has to wait for that.

@@ -1,7 +1,7 @@
 //! What others ask of the loop.
 
 use serde::{Deserialize, Serialize};
-use staunch_model::{Revision, RolloutId, ServiceName, ServiceSpec};
+use staunch_model::{CheckResult, Revision, RolloutId, ServiceName, ServiceSpec};
 use staunch_rollout::{Command, Service};
 use tokio::sync::oneshot;
 
@@ -63,6 +63,7 @@ impl Order {
 pub(crate) struct Admission {
     pub(crate) spec: ServiceSpec,
     pub(crate) revision: Revision,
+    pub(crate) checks: Vec<CheckResult>,
     pub(crate) by: String,
     pub(crate) reason: Option<String>,
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use staunch_analysis::{Needs, Outlook, canary_requests};
 use staunch_model::{Revision, ServiceSpec, Weight};
+use staunch_rollout::{Objection, Vetting};
 
 use crate::ServiceView;
 
@@ -26,6 +27,9 @@ pub struct PlanView {
     pub total_high_ms: Option<u64>,
     /// What a person should know before.
     pub notes: Vec<String>,
+    /// The checks and the score, and why they refuse the version if they do.
+    pub vetting: Vetting,
+    pub objections: Vec<Objection>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -77,6 +81,8 @@ pub(crate) fn plan(
         bake_ms: millis(spec.strategy.bake),
         total_ms,
         total_high_ms,
+        vetting: Vetting::default(),
+        objections: vec![],
     }
 }
 

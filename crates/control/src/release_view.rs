@@ -79,7 +79,10 @@ impl Handle {
         for member in spec.members {
             let service = self.spec(&member.service)?;
             match self.prepare(&service).await {
-                Ok(revision) => members.push((service, revision, member.after)),
+                Ok(revision) => {
+                    let checks = self.inspect(&service).await?;
+                    members.push((service, revision, checks, member.after));
+                }
                 Err(error) => wrong.push(format!("{}: {error}", member.service)),
             }
         }

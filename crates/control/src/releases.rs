@@ -1,11 +1,13 @@
 //! Releases: admitting one, and taking each to its end.
 
-use staunch_model::{Actor, Revision, RolloutId, ServiceName, ServiceSpec};
+use staunch_model::{Actor, CheckResult, Revision, RolloutId, ServiceName, ServiceSpec};
 use staunch_rollout::{
-    Command, Member, MemberPlan, Release, ReleaseEvent, ReleaseStep, is_back, next_step, promoted_by,
+    Command, Member, MemberPlan, Objection, Release, ReleaseEvent, ReleaseStep, is_back, next_step,
+    promoted_by, vet,
 };
 
 use crate::handle::{Deployed, Refused};
+use crate::inspect;
 use crate::order::Admission;
 use crate::run::Loop;
 
@@ -15,8 +17,8 @@ const STEPS: usize = 64;
 /// A release whose members' contents are revisions already.
 pub(crate) struct ReleaseAdmission {
     pub(crate) name: ServiceName,
-    /// In an order in which they may start: what each runs, and which members it waits for.
-    pub(crate) members: Vec<(ServiceSpec, Revision, Vec<ServiceName>)>,
+    /// In an order in which they may start: what each runs, what its reports say, and which members it waits for.
+    pub(crate) members: Vec<(ServiceSpec, Revision, Vec<CheckResult>, Vec<ServiceName>)>,
     pub(crate) by: String,
     pub(crate) reason: String,
 }
@@ -30,19 +32,52 @@ impl Loop {
             let (service, message) = (name.to_string(), busy.join("; "));
             return Err(Refused::Conflict { service, message, allowed: vec![] });
         }
+        self.refuse_members(&name, &members)?;
         for (spec, ..) in &members {
             self.platform.declare(spec).map_err(|error| Refused::Platform(error.to_string()))?;
         }
         let id = self.book.next_rollout().map_err(|error| Refused::Journal(error.to_string()))?;
-        let members = members.into_iter().map(|(spec, mut revision, after)| {
+        let members = members.into_iter().map(|(spec, mut revision, checks, after)| {
             let service = self.book.service(&spec.name);
             revision.label = spec.version.clone().unwrap_or_else(|| service.label_for(&revision.digest));
-            MemberPlan { from: service.stable.clone(), spec, revision, after }
+            MemberPlan { from: service.stable.clone(), spec, revision, after, checks }
         });
         let members = members.collect();
         let started = ReleaseEvent::ReleaseStarted { name, by: by.clone(), reason, members };
         self.record_release(id, &Actor::Person(by), &started)?;
         Ok(id.0)
+    }
+
+    /// Everything that speaks against any member, at once.
+    fn refuse_members(
+        &mut self,
+        release: &ServiceName,
+        members: &[(ServiceSpec, Revision, Vec<CheckResult>, Vec<ServiceName>)],
+    ) -> Result<(), Refused> {
+        let mut listed = String::new();
+        for (spec, revision, checks, _) in members {
+            let objections = self.objections(spec, revision, checks);
+            let of_member =
+                |one: Objection| Objection { place: format!("{}.{}", spec.name, one.place), ..one };
+            listed.push_str(&inspect::listed(&objections.into_iter().map(of_member).collect::<Vec<_>>()));
+        }
+        let service = release.to_string();
+        if listed.is_empty() { Ok(()) } else { Err(Refused::Vetoed { service, listed }) }
+    }
+
+    /// What runs already is not asked again.
+    fn objections(
+        &mut self,
+        spec: &ServiceSpec,
+        revision: &Revision,
+        checks: &[CheckResult],
+    ) -> Vec<Objection> {
+        let service = self.book.service(&spec.name);
+        if service.stable.as_ref().is_some_and(|stable| stable.digest == revision.digest) {
+            return vec![];
+        }
+        let asked = spec.confidence.as_ref();
+        vet(service, revision, &spec.strategy, checks.to_vec(), asked).objections(&spec.strategy)
     }
 
     fn busy(&self, service: &ServiceName) -> Option<String> {
@@ -123,6 +158,7 @@ impl Loop {
         let admission = Admission {
             spec: member.plan.spec.clone(),
             revision: member.plan.revision.clone(),
+            checks: member.plan.checks.clone(),
             by: release.by.clone(),
             reason: Some(reason_of(release)),
         };

@@ -12,6 +12,7 @@ use tokio::sync::{Notify, broadcast, mpsc, watch};
 
 use crate::book::Book;
 use crate::handle::{Handle, Refused, ReleaseSource, SpecSource, Views};
+use crate::inspect::Inspector;
 use crate::order::{Answer, Order};
 use crate::watch::Watch;
 use crate::{ServiceView, SteadyClock};
@@ -35,6 +36,8 @@ pub struct Parts {
     pub platform: Arc<dyn Platform>,
     pub specs: SpecSource,
     pub releases: ReleaseSource,
+    /// Reads the reports of checks.
+    pub checks: Inspector,
     /// Keeps the numbers of rollouts, for looking at them again.
     pub recorder: Box<dyn Recorder>,
 }
@@ -74,6 +77,7 @@ pub fn start(parts: Parts) -> Result<(Control, Handle), Refused> {
         platform: parts.platform.clone(),
         specs: parts.specs,
         releases: parts.releases,
+        checks: parts.checks,
         clock: clock.clone(),
     };
     let stop = Arc::new(Notify::new());

@@ -11,6 +11,7 @@ pub mod platform;
 mod proc;
 mod process;
 pub mod protocol;
+pub mod reports;
 mod snapshot;
 mod time;
 

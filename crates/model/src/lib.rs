@@ -1,6 +1,8 @@
 //! The vocabulary of Staunch. Every noun that two rooms share lives here, valid by construction.
 
 mod actor;
+mod checks;
+mod confidence;
 mod gauge;
 mod ids;
 mod latency;
@@ -14,6 +16,8 @@ mod time;
 mod weight;
 
 pub use actor::Actor;
+pub use checks::{CheckKind, CheckLimit, CheckResult, CheckSpec, CheckStatus, ChecksSpec, Freshness};
+pub use confidence::{ConfidenceSpec, ConfidenceWeights};
 pub use gauge::{GaugeLimit, GaugeReading, GaugeSource, GaugeSpec};
 pub use ids::{IdError, InstanceId, RevisionDigest, RolloutId, ServiceName};
 pub use latency::{Histogram, LATENCY_BUCKETS, bucket_bounds_micros, bucket_of_micros};

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{EvidenceSpec, GateSpec, GaugeSpec, ServiceName, Strategy, TriggerSpec, duration_ms};
+use crate::{
+    ChecksSpec, ConfidenceSpec, EvidenceSpec, GateSpec, GaugeSpec, ServiceName, Strategy, TriggerSpec,
+    duration_ms,
+};
 
 /// One service as the user's file describes it, every default resolved.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,6 +40,12 @@ pub struct ServiceSpec {
     pub gauges: Vec<GaugeSpec>,
     pub triggers: TriggerSpec,
     pub evidence: EvidenceSpec,
+    /// Reports of other tools that a version needs before it is deployed.
+    #[serde(default)]
+    pub checks: ChecksSpec,
+    /// `None`: no score is asked for.
+    #[serde(default)]
+    pub confidence: Option<ConfidenceSpec>,
 }
 
 impl ServiceSpec {
@@ -61,6 +70,8 @@ impl ServiceSpec {
             gauges: vec![],
             triggers: TriggerSpec::default(),
             evidence: EvidenceSpec::default(),
+            checks: ChecksSpec::default(),
+            confidence: None,
         }
     }
 }

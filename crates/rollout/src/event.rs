@@ -9,7 +9,7 @@ use staunch_model::{
     human_duration,
 };
 
-use crate::ExitRecord;
+use crate::{ExitRecord, Vetting};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "event")]
@@ -71,6 +71,9 @@ pub enum Event {
         by: String,
     },
     /// Facts for the reader; they change no phase.
+    Vetted {
+        vetting: Box<Vetting>,
+    },
     TrafficShifted {
         weight: Weight,
         generation: SplitGeneration,
@@ -108,6 +111,7 @@ impl Event {
             Self::RolledBack => "rolled-back",
             Self::Rejected { .. } => "rejected",
             Self::ExposureLapsed { .. } => "exposure-lapsed",
+            Self::Vetted { .. } => "vetted",
             Self::TrafficShifted { .. } => "traffic-shifted",
             Self::GateChanged { .. } => "gate-changed",
             Self::FindingRaised { .. } => "finding-raised",

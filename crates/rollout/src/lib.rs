@@ -16,6 +16,7 @@ mod rollout;
 mod service;
 #[cfg(test)]
 mod tests;
+mod vetting;
 mod waiting;
 
 pub use command::{Command, Refusal, allowed, command};
@@ -32,4 +33,5 @@ pub use release::{
 pub use report::{Cost, Recorded, Report, TimelineRow, changed};
 pub use rollout::{IllegalEvent, Rollout};
 pub use service::Service;
+pub use vetting::{Objection, Vetting, vet};
 pub use waiting::{Waiting, WaitingOn, waiting};

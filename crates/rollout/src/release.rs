@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use staunch_model::{Revision, RolloutId, RolloutKind, ServiceName, ServiceSpec, Timestamp};
+use staunch_model::{CheckResult, Revision, RolloutId, RolloutKind, ServiceName, ServiceSpec, Timestamp};
 
 use crate::{Cause, Phase, Rollout, Service};
 
@@ -63,6 +63,9 @@ pub struct MemberPlan {
     pub after: Vec<ServiceName>,
     /// What serves before.
     pub from: Option<Revision>,
+    /// What the reports said when the release was admitted.
+    #[serde(default)]
+    pub checks: Vec<CheckResult>,
 }
 
 impl ReleaseEvent {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use staunch_analysis::{GateReading, Judgement};
 use staunch_model::{Failure, Outcomes, Revision, RolloutSpec, Timestamp};
 
-use crate::{Cause, Event, ExitCapture, FailureBundle, Phase, Rollout, RouteRow, Service};
+use crate::{Cause, Event, ExitCapture, FailureBundle, Phase, Rollout, RouteRow, Service, Vetting};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
@@ -38,6 +38,8 @@ pub struct Report {
     pub failures: Vec<Failure>,
     pub exits: Vec<ExitCapture>,
     pub changed: Vec<String>,
+    /// What was asked before its first user.
+    pub vetting: Vetting,
     pub cost: Cost,
     pub timeline: Vec<TimelineRow>,
 }
@@ -95,6 +97,7 @@ impl Report {
             failures: bundle.failures,
             exits: bundle.exits,
             changed: changed(spec.from.as_ref(), &spec.to),
+            vetting: vetting(events),
             timeline: timeline(&folded, events),
         })
     }
@@ -109,6 +112,13 @@ fn fold(spec: &RolloutSpec, events: &[Recorded]) -> Option<Rollout> {
         }
     }
     service.rollout
+}
+
+fn vetting(events: &[Recorded]) -> Vetting {
+    let told = events.iter().find_map(|(_, _, event)| {
+        if let Event::Vetted { vetting } = event { Some(vetting.as_ref().clone()) } else { None }
+    });
+    told.unwrap_or_default()
 }
 
 fn bundle(events: &[Recorded]) -> FailureBundle {
@@ -278,6 +288,7 @@ impl Event {
                 "control was silent: the edge took the canary out by itself; continuing with fresh evidence"
                     .to_owned()
             }
+            Self::Vetted { vetting } => vetting.line(),
             Self::TrafficShifted { weight, .. } => format!("traffic: {weight} on the new revision"),
             Self::GateChanged { gate, because, .. } => format!("gate {gate}: {because}"),
             Self::FindingRaised { finding } => finding.sentence(),

@@ -105,7 +105,8 @@ impl Rollout {
                 (self.phase == Phase::Pending).then(|| Phase::Rejected { because: because.clone() })
             }
             Event::ExposureLapsed { .. } => self.phase.is_exposed().then(|| self.phase.clone()),
-            Event::TrafficShifted { .. }
+            Event::Vetted { .. }
+            | Event::TrafficShifted { .. }
             | Event::GateChanged { .. }
             | Event::FindingRaised { .. }
             | Event::InstanceExited { .. }
@@ -221,6 +222,7 @@ impl Rollout {
             | Event::Resumed { .. }
             | Event::RolledBack
             | Event::Rejected { .. }
+            | Event::Vetted { .. }
             | Event::TrafficShifted { .. }
             | Event::GateChanged { .. }
             | Event::FindingRaised { .. }

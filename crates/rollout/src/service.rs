@@ -1,8 +1,10 @@
 //! One service: what it runs, what ran before, and the rollout that changes it.
 
 use serde::{Deserialize, Serialize};
+use staunch_analysis::Track;
 use staunch_model::{Revision, RevisionDigest, ServiceName, SplitGeneration, Timestamp};
 
+use crate::vetting::lesson;
 use crate::{Event, IllegalEvent, Phase, Rollout, SplitWish};
 
 /// Enough to go back to; older ones are in the journal.
@@ -22,12 +24,25 @@ pub struct Service {
     pub rollout: Option<Rollout>,
     /// What the traffic shall be.
     pub wish: SplitWish,
+    /// How its releases went.
+    #[serde(default)]
+    pub track: Track,
 }
 
 impl Service {
     pub fn new(name: ServiceName) -> Self {
         let wish = SplitWish { generation: SplitGeneration::default(), salt: 0, stable: None, canary: None };
-        Self { name, stable: None, replicas: 1, previous: vec![], revisions_seen: 0, rollout: None, wish }
+        let track = Track::default();
+        Self {
+            name,
+            stable: None,
+            replicas: 1,
+            previous: vec![],
+            revisions_seen: 0,
+            rollout: None,
+            wish,
+            track,
+        }
     }
 
     pub fn active(&self) -> Option<&Rollout> {
@@ -69,7 +84,12 @@ impl Service {
         }
         let orphan = IllegalEvent { event: event.kind(), phase: "no rollout" };
         let rollout = self.rollout.as_mut().ok_or(orphan)?;
+        let was_active = rollout.is_active();
         rollout.apply(at, event)?;
+        let ended = was_active && !rollout.is_active();
+        if let Some(good) = lesson(rollout.spec.kind, &rollout.phase).filter(|_| ended) {
+            self.track.note(good);
+        }
         self.wish = rollout.wish.clone();
         if rollout.phase == Phase::Succeeded && matches!(event, Event::Succeeded { .. }) {
             self.settle();

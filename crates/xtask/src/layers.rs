@@ -8,13 +8,14 @@ use serde_json::Value;
 use crate::shell::root;
 
 /// What each room may use of ours, and which outside crates only it may see.
-const ROOMS: [(&str, &[&str]); 14] = [
+const ROOMS: [(&str, &[&str]); 15] = [
     ("staunch-model", &[]),
     ("staunch-evidence", &[]),
     ("staunch-analysis", &["staunch-model", "staunch-evidence"]),
     ("staunch-rollout", &["staunch-model", "staunch-analysis"]),
     ("staunch-simulation", &["staunch-model", "staunch-evidence", "staunch-analysis", "staunch-rollout"]),
     ("staunch-config", &["staunch-model"]),
+    ("staunch-checks", &["staunch-model"]),
     ("staunch-ports", &["staunch-model", "staunch-rollout"]),
     ("staunch-proxy", &["staunch-model"]),
     ("staunch-local", &["staunch-model", "staunch-ports", "staunch-proxy"]),
@@ -39,13 +40,14 @@ const OWNED: [(&str, &[&str]); 6] = [
 ];
 
 /// Rooms below the waist: no runtime, no world.
-const PURE: [&str; 6] = [
+const PURE: [&str; 7] = [
     "staunch-model",
     "staunch-evidence",
     "staunch-analysis",
     "staunch-rollout",
     "staunch-simulation",
     "staunch-config",
+    "staunch-checks",
 ];
 const WORLDLY: [&str; 5] = ["tokio", "hyper", "rustix", "socket2", "rusqlite"];
 

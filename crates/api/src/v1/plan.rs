@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use staunch_control::{PlanView, PlannedStep};
 
+use super::Vetting;
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     pub service: String,
@@ -20,6 +22,8 @@ pub struct Plan {
     /// The same if every step took its longest.
     pub total_high_ms: Option<u64>,
     pub notes: Vec<String>,
+    #[serde(default)]
+    pub vetting: Vetting,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,6 +46,7 @@ pub struct PlanStep {
 impl From<&PlanView> for Plan {
     fn from(view: &PlanView) -> Self {
         let view = view.clone();
+        let vetting = Vetting::of(&view.vetting, &view.objections);
         Self {
             service: view.service,
             from: view.from,
@@ -55,6 +60,7 @@ impl From<&PlanView> for Plan {
             total_ms: view.total_ms,
             total_high_ms: view.total_high_ms,
             notes: view.notes,
+            vetting,
         }
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use staunch_model as model;
 use staunch_rollout as rollout;
 
-use super::{Exit, Gate, Judgement, Time, WhyBack, wire_name};
+use super::{Exit, Gate, Judgement, Time, Vetting, WhyBack, wire_name};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
@@ -36,6 +36,9 @@ pub struct Report {
     pub failures: Vec<Failure>,
     pub instances: Vec<InstanceEnd>,
     pub changed: Vec<String>,
+    /// What was asked before its first user.
+    #[serde(default)]
+    pub vetting: Vetting,
     pub cost: Cost,
     pub timeline: Vec<TimelineRow>,
 }
@@ -136,6 +139,7 @@ impl From<&rollout::Report> for Report {
             failures: report.failures.iter().map(Failure::from).collect(),
             instances: report.exits.iter().map(InstanceEnd::from).collect(),
             changed: report.changed.clone(),
+            vetting: Vetting::of(&report.vetting, &[]),
             cost: report.cost.into(),
             timeline: report.timeline.iter().map(TimelineRow::from).collect(),
         }

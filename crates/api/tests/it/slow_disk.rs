@@ -50,6 +50,7 @@ fn replays(world: &World) {
         recorder: Box::new(staunch_ports::Forgetful),
         releases: std::sync::Arc::new(|| Ok(vec![])),
         specs: std::sync::Arc::new(|| Ok(vec![crate::world::spec("shop")])),
+        checks: staunch_control::no_checks(),
     };
     staunch_control::start(parts).unwrap().0.stop();
 }

@@ -63,6 +63,7 @@ impl World {
             platform: platform.clone(),
             recorder: Box::new(staunch_ports::Forgetful),
             releases: std::sync::Arc::new(|| Ok(vec![])),
+            checks: staunch_control::no_checks(),
             specs: Arc::new(move || source.lock().unwrap().clone()),
         })
         .unwrap();

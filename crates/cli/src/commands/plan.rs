@@ -43,6 +43,11 @@ fn show(term: &Term, plan: &Plan) {
             ms(total)
         ));
     }
+    plan.vetting.lines.iter().for_each(|line| term.result(&format!("  {line}")));
+    for one in &plan.vetting.objections {
+        let place = term.paint_result(Tone::Bad, &one.place);
+        term.result(&format!("  ✕ {place} ({}): {}\n    {}", one.code, one.text, one.fix));
+    }
     plan.notes
         .iter()
         .for_each(|note| term.result(&format!("  {} {note}", term.paint_result(Tone::Warn, "!"))));

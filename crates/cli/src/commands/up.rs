@@ -113,7 +113,8 @@ fn start_control(
     });
     let recorder = Box::new(FileRecorder::new(&place.recordings())?);
     let (journal, reader) = (Box::new(open()?), Box::new(open()?));
-    let parts = Parts { journal, reader, platform, specs, releases, recorder };
+    let checks = crate::checks::inspector(place);
+    let parts = Parts { journal, reader, platform, specs, releases, checks, recorder };
     staunch_control::start(parts).map_err(|refused| {
         let damaged = matches!(refused, Refused::Journal(_));
         let exit = if matches!(refused, Refused::Config(_)) { Exit::Config } else { Exit::Internal };

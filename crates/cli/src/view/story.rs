@@ -50,7 +50,9 @@ fn mark(event: &Event) -> Option<(&'static str, Tone)> {
         | Event::ExposureLapsed { .. }
         | Event::FindingRaised { .. }
         | Event::InstanceExited { .. } => ("!", Tone::Warn),
-        Event::BakeStarted { .. } | Event::Resumed { .. } | Event::Scaled { .. } => ("·", Tone::Dim),
+        Event::BakeStarted { .. } | Event::Resumed { .. } | Event::Scaled { .. } | Event::Vetted { .. } => {
+            ("·", Tone::Dim)
+        }
         Event::GateChanged { .. }
         | Event::TrafficShifted { .. }
         | Event::PreparationStarted

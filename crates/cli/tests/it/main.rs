@@ -10,6 +10,7 @@ mod bad_files;
 mod bad_starts;
 mod demos;
 mod gauges;
+mod intake;
 mod journals;
 mod kills;
 mod lease;

@@ -1,6 +1,10 @@
 //! Every key of the file: its form, range, default and meaning. The reader refuses what is not here, takes its
 //! defaults from here, and the schema is printed from here.
 
+mod checks;
+
+pub(crate) use checks::{CHECKS, CONFIDENCE};
+
 /// The keys of one table. Several groups, since the top level shares the keys of a service.
 pub(crate) struct Table {
     pub(crate) groups: &'static [&'static [Key]],
@@ -42,6 +46,10 @@ pub(crate) enum Kind {
     /// A path below the folder of the file.
     File,
     Files,
+    /// A path or pattern below the folder of the file.
+    Report,
+    /// The same alone, or a table that has it.
+    ReportOr(&'static Table),
     /// The path of an HTTP request.
     UrlPath,
     /// The name of a cookie or header.
@@ -229,6 +237,19 @@ const SERVICE_KEYS: &[Key] = &[
         Kind::Table(&SLO),
         Optional,
         "The objective of the service. It is checked and kept for error budgets; no gate reads it yet.",
+    ),
+    key(
+        "checks",
+        Kind::Table(&CHECKS),
+        Optional,
+        "Reports of other tools (tests, coverage, linters, scanners) that a version needs before it is deployed.",
+    ),
+    key(
+        "confidence",
+        Kind::Table(&CONFIDENCE),
+        Optional,
+        "A score from 0 to 100 before the first user: high ones go on, middling ones ask a person, low ones are \
+         refused. Left out: no score.",
     ),
     key("edge", Kind::Table(&EDGE), Optional, "How the proxy treats requests to this service."),
 ];

@@ -6,6 +6,7 @@ mod edge;
 mod gates;
 mod gauges;
 mod health;
+mod intake;
 pub(crate) mod keys;
 mod release;
 mod service;

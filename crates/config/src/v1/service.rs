@@ -10,7 +10,7 @@ use staunch_model::{
 use crate::codes::Code;
 use crate::command::bare_variable;
 use crate::reader::{Reader, Section};
-use crate::v1::{canary, checks, edge, gates, health};
+use crate::v1::{canary, checks, edge, gates, health, intake};
 use crate::{Diagnostic, scalar};
 
 /// A service and the place of its address, for the comparison with the others.
@@ -41,6 +41,8 @@ pub(crate) fn describe(
     let triggers = triggers(reader, section);
     let evidence = evidence(reader, section);
     let edge = edge::read(reader, section);
+    let reports = intake::checks(reader, section);
+    let confidence = intake::confidence(reader, section);
     slo(reader, section);
     let spec = ServiceSpec {
         name: name?,
@@ -61,6 +63,8 @@ pub(crate) fn describe(
         gauges,
         triggers,
         evidence,
+        checks: reports,
+        confidence,
     };
     checks::within(reader, section, &spec);
     Some(Described {

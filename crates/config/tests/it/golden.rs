@@ -12,8 +12,18 @@ macro_rules! cases {
     };
 }
 
-const CASES: [(&str, &str, &str); 9] =
-    cases!["slips", "units", "strategy", "commands", "several", "broken", "suspicious", "release", "metrics"];
+const CASES: [(&str, &str, &str); 10] = cases![
+    "slips",
+    "units",
+    "strategy",
+    "commands",
+    "several",
+    "broken",
+    "suspicious",
+    "release",
+    "metrics",
+    "checks"
+];
 
 fn findings(text: &str) -> Diagnostics {
     match parse(text) {

@@ -98,6 +98,20 @@ pub(crate) fn prepare(
     Ok(Revision { digest, service: spec.name.clone(), label: label.to_owned(), run, files, created: now })
 }
 
+/// The files of a version that lie in the project, without hashing or copying them.
+pub(crate) fn files(project: &Path, data: &Path, spec: &ServiceSpec) -> Result<Vec<PathBuf>, SnapshotError> {
+    Ok(resolve::content(project, data, spec)?.inside.into_keys().collect())
+}
+
+/// What a path or pattern names; nothing when nothing is there.
+pub(crate) fn named(project: &Path, named: &str) -> Vec<PathBuf> {
+    if pattern::is_pattern(named) {
+        return pattern::expand(project, named);
+    }
+    let path = PathBuf::from(named);
+    if project.join(&path).exists() { vec![path] } else { vec![] }
+}
+
 /// Removes the copies of all other revisions, and what a crash left half-made.
 pub(crate) fn collect_garbage(paths: &Paths, kept: &BTreeSet<RevisionDigest>) {
     let kept: BTreeSet<&str> = kept.iter().map(RevisionDigest::short).collect();

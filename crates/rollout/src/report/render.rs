@@ -71,6 +71,7 @@ impl Report {
             ("First", self.first_lines()),
             ("Log", self.exits.iter().flat_map(log_lines).collect()),
             ("Changed", self.changed.clone()),
+            ("Before", self.vetting.lines()),
             ("Unknown", unknown_lines(&self.unknown)),
             ("Cost", self.cost_lines()),
             ("Timeline", self.timeline_lines()),

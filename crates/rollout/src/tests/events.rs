@@ -40,6 +40,7 @@ fn changes() -> Vec<Event> {
 fn facts() -> Vec<Event> {
     let exit = ExitRecord { at: START, status: text("exit status 1"), uptime_ms: 5 };
     vec![
+        Event::Vetted { vetting: Box::default() },
         Event::TrafficShifted { weight: percent(5.0), generation: SplitGeneration(4) },
         Event::GateChanged { gate: text("error-rate"), outcome: Outcome::Pass, because: text("fine") },
         Event::FindingRaised { finding: Finding::SampleRatioMismatch { because: text("5 % became 9 %") } },

@@ -37,6 +37,7 @@ impl World {
             spec: ServiceSpec::plain(service(name), ([127, 0, 0, 1], 80).into(), vec!["./a".to_owned()]),
             revision: revision(2),
             after: at.checked_sub(1).map(|before| service(names[before])).into_iter().collect(),
+            checks: vec![],
             from: Some(revision(1)),
         });
         let started = ReleaseEvent::ReleaseStarted {
