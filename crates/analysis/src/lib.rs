@@ -11,6 +11,7 @@
 
 mod absolute;
 mod blame;
+pub mod budget;
 mod calibration;
 mod clients;
 mod confidence;

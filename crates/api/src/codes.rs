@@ -55,6 +55,12 @@ codes! {
     Vetoed "version-refused" 422 exit 15
         "This version is refused before its first user"
         "The detail names each check and the score that speak against it; `staunch plan` explains every point. What runs goes on."
+    BudgetFrozen "budget-frozen" 409 exit 14
+        "The error budget is frozen"
+        "Too little of it is left to risk a change; `thaw_at` says when it ends at the latest and `staunch budget` shows why. Fix what fails, or pass with --critical-fix --reason TEXT --approved-by NAME. A rollback is never refused."
+    NotAPass "incomplete-pass" 422 exit 2
+        "Passing a freeze needs more"
+        "Give a reason and a second person: --critical-fix --reason TEXT --approved-by NAME, where NAME is not who deploys."
     ConfigInvalid "config-invalid" 422 exit 3
         "The configuration cannot be used"
         "`staunch validate` shows every finding with its place in the file."
@@ -127,7 +133,7 @@ mod tests {
         assert_eq!(names.len(), codes().count());
         for info in codes() {
             assert!(!info.help.is_empty() && info.help.ends_with('.'), "{}", info.code);
-            assert!([1, 2, 3, 4, 5, 15, 16].contains(&info.exit), "{}", info.code);
+            assert!([1, 2, 3, 4, 5, 14, 15, 16].contains(&info.exit), "{}", info.code);
             assert!((400..=503).contains(&info.status), "{}", info.code);
         }
     }

@@ -7,7 +7,7 @@ use staunch_control::Refused;
 use staunch_ports::JournalError;
 
 use crate::codes::{Code, CodeInfo, code};
-use crate::v1::command_key;
+use crate::v1::{Time, command_key};
 
 /// `application/problem+json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -25,6 +25,9 @@ pub struct Problem {
     #[serde(default)]
     pub allowed_actions: Vec<String>,
     pub help: String,
+    /// When a frozen error budget thaws at the latest if nothing more fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thaw_at: Option<Time>,
 }
 
 impl Problem {
@@ -40,13 +43,14 @@ pub(crate) struct Refusal {
     pub(crate) code: Code,
     pub(crate) detail: String,
     allowed: Vec<String>,
+    thaw_at: Option<Time>,
 }
 
 pub(crate) type Answer<T> = Result<T, Refusal>;
 
 impl Refusal {
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), allowed: vec![] }
+        Self { code, detail: detail.into(), allowed: vec![], thaw_at: None }
     }
 }
 
@@ -61,6 +65,7 @@ impl From<Refusal> for Problem {
             code: info.code.to_owned(),
             allowed_actions: refusal.allowed.iter().map(|name| command_key(name)).collect(),
             help: info.help.to_owned(),
+            thaw_at: refusal.thaw_at,
         }
     }
 }
@@ -68,6 +73,7 @@ impl From<Refusal> for Problem {
 impl From<Refused> for Refusal {
     fn from(refused: Refused) -> Self {
         let detail = refused.to_string();
+        let mut thaw_at = None;
         let (code, allowed) = match refused {
             Refused::UnknownService(_) => (Code::UnknownService, vec![]),
             Refused::UnknownRevision { .. } => (Code::UnknownRevision, vec![]),
@@ -78,8 +84,13 @@ impl From<Refused> for Refusal {
             Refused::Platform(_) => (Code::PlatformRefused, vec![]),
             Refused::Journal(_) => (Code::JournalRefused, vec![]),
             Refused::Stopping => (Code::Stopping, vec![]),
+            Refused::Frozen(frozen) => {
+                thaw_at = frozen.thaw_at.map(Time);
+                (Code::BudgetFrozen, vec![])
+            }
+            Refused::NotAPass { .. } => (Code::NotAPass, vec![]),
         };
-        Self { code, detail, allowed }
+        Self { code, detail, allowed, thaw_at }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Every address, in one table.
 
 mod audit;
+mod budget;
 mod commands;
 mod events;
 mod meta;
@@ -45,6 +46,7 @@ fn api() -> Router<Shared> {
         .route("/readyz", get(meta::readyz))
         .route("/services", get(services::list))
         .route("/services/{name}", get(services::one))
+        .route("/services/{name}/budget", get(budget::one))
         .route("/services/{name}/logs", get(services::logs))
         .route("/services/{name}/instances/{id}/logs", get(services::instance_logs))
         .route("/rollouts", get(rollouts::list))

@@ -2,6 +2,7 @@
 //!
 //! Keys are `snake_case` with their unit last (`_ms`, `_ratio`, `_bytes`); moments are RFC 3339 in UTC.
 
+mod budget;
 mod entry;
 mod judgement;
 mod plan;
@@ -13,11 +14,12 @@ mod service;
 mod time;
 mod vetting;
 
+pub use budget::{Budget, BurnRate, Objective, ServiceBudget, Spend};
 pub use entry::{Entries, Entry, ExportLine};
 pub use judgement::{Band, Bounds, Finding, Gate, Judgement, Source};
 pub use plan::{Plan, PlanStep};
 pub use release::{Member, Release, ReleaseAccepted, ReleaseRequest};
-pub use report::{Cost, Failure, InstanceEnd, Outcomes, Report, Route, TimelineRow};
+pub use report::{BudgetCost, Cost, Failure, FreezePass, InstanceEnd, Outcomes, Report, Route, TimelineRow};
 pub use request::{CommandRequest, DeployRequest, Expect, RollbackRequest, UpgradeRequest};
 pub use rollout::{
     Commanded, Deployed, Eta, Pause, Rollout, RolloutDetail, RolloutList, RolloutRow, Waiting, WhyBack,

@@ -10,7 +10,8 @@ First minute:   staunch demo
 Your own app:   staunch init, staunch up, then change something and staunch deploy
 
 Exit status: 0 promoted or ok, 2 usage, 3 configuration, 4 no server, 10 rolled back, 11 aborted,
-12 timed out, 16 conflict. All of them: docs/src/exit-status.md";
+12 timed out, 14 frozen,
+16 conflict. All of them: docs/src/exit-status.md";
 
 #[derive(Debug, Parser)]
 #[command(
@@ -98,6 +99,8 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Take a service to the content that the file describes now, and wait for the outcome
     Deploy(DeployArgs),
+    /// What is left of the error budget, how fast it goes, and what each rollout took of it
+    Budget(ServiceArg),
     /// Services, revisions and rollouts as they are
     Status(ServiceArg),
     /// Follow a rollout until it ends
@@ -223,6 +226,12 @@ pub(crate) struct DeployArgs {
     /// Why: kept in the journal
     #[arg(short, long)]
     pub(crate) reason: Option<String>,
+    /// A fix that cannot wait: passes a frozen error budget; needs --reason and --approved-by
+    #[arg(long, requires_all = ["reason", "approved_by"])]
+    pub(crate) critical_fix: bool,
+    /// The second person who lets it pass a freeze, not the one who deploys; needs --reason
+    #[arg(long, value_name = "NAME", requires = "reason")]
+    pub(crate) approved_by: Option<String>,
     /// What to wait for
     #[arg(long, default_value = "decided", value_name = "decided|promoted|step:N|started")]
     pub(crate) until: String,

@@ -13,6 +13,7 @@ pub(crate) enum Exit {
     RolledBack = 10,
     Aborted = 11,
     TimedOut = 12,
+    Frozen = 14,
     Refused = 15,
     Conflict = 16,
     Changes = 20,
@@ -25,11 +26,17 @@ pub(crate) struct Failure {
     pub(crate) exit: Exit,
     pub(crate) message: String,
     pub(crate) help: Option<String>,
+    /// When a freeze ends, for programs that read the answer.
+    pub(crate) thaw_at: Option<String>,
 }
 
 impl Failure {
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), help: None }
+        Self { exit, message: message.into(), help: None, thaw_at: None }
+    }
+    pub(crate) fn thaws_at(mut self, at: Option<impl ToString>) -> Self {
+        self.thaw_at = at.map(|at| at.to_string());
+        self
     }
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());

@@ -179,7 +179,8 @@ impl Follower<'_> {
             | Event::FindingRaised { .. }
             | Event::InstanceExited { .. }
             | Event::Scaled { .. }
-            | Event::EvidenceCaptured { .. } => None,
+            | Event::EvidenceCaptured { .. }
+            | Event::Budget { .. } => None,
         }
     }
 

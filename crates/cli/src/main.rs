@@ -19,7 +19,7 @@ use clap::Parser as _;
 use staunch_rollout::Command as Spoken;
 
 use crate::args::{AuditCommand, Cli, Command};
-use crate::commands::{doctor, judge, offline, online, plan, replay, roles, simulate, up};
+use crate::commands::{budget, doctor, judge, offline, online, plan, replay, roles, simulate, up};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::project::Place;
 use crate::remote::Remote;
@@ -52,6 +52,7 @@ fn complain(term: &Term, failure: &Failure) {
     if term.output != args::Output::Text {
         term.json(&serde_json::json!({
             "exit": failure.exit as u8, "error": failure.message, "help": failure.help,
+            "thaw_at": failure.thaw_at,
         }));
         return;
     }
@@ -81,6 +82,7 @@ fn run(term: &Term, cli: &Cli) -> Outcome {
         | Command::Plan(_)
         | Command::Deploy(_)
         | Command::Status(_)
+        | Command::Budget(_)
         | Command::Watch(_)
         | Command::Promote(_)
         | Command::Pause(_)
@@ -116,6 +118,7 @@ async fn ask(term: &Term, cli: &Cli, place: &Place) -> Outcome {
             }
             online::deploy(term, &remote()?, args).await
         }
+        Command::Budget(args) => budget::run(term, &remote()?, args).await,
         Command::Status(args) => online::status(term, &remote()?, args.service.as_deref()).await,
         Command::Watch(args) => online::watch(term, &remote()?, args).await,
         Command::Promote(args) => online::promote(term, &remote()?, args).await,

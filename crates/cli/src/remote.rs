@@ -6,7 +6,7 @@ use std::time::Duration;
 use staunch_api::client::{Client, ClientError, ReportFormat, Target};
 use staunch_api::v1::{
     CommandRequest, DeployRequest, Deployed, Entry, Expect, InstanceLog, Meta, Plan, Release, ReleaseRequest,
-    Report, RollbackRequest, RolloutRow, Service, UpgradeRequest,
+    Report, RollbackRequest, RolloutRow, Service, ServiceBudget, UpgradeRequest,
 };
 use staunch_rollout::Command;
 use tokio::sync::mpsc;
@@ -32,11 +32,16 @@ impl From<ClientError> for Failure {
             3 => Exit::Config,
             4 => Exit::Unreachable,
             5 => Exit::NotAllowed,
+            14 => Exit::Frozen,
             15 => Exit::Refused,
             16 => Exit::Conflict,
             _ => Exit::Internal,
         };
-        Self::new(exit, error.to_string()).help(error.help())
+        let thaw_at = match &error {
+            ClientError::Problem(problem) => problem.thaw_at,
+            ClientError::Unreachable { .. } | ClientError::Protocol(_) => None,
+        };
+        Self::new(exit, error.to_string()).help(error.help()).thaws_at(thaw_at)
     }
 }
 
@@ -95,13 +100,12 @@ impl Remote {
         Ok(self.client.plan(service).await?)
     }
 
-    pub(crate) async fn deploy(
-        &self,
-        service: &str,
-        reason: Option<String>,
-        replace: bool,
-    ) -> Result<Deployed, Failure> {
-        Ok(self.client.deploy(service, &DeployRequest { reason, replace }).await?)
+    pub(crate) async fn deploy(&self, service: &str, asked: &DeployRequest) -> Result<Deployed, Failure> {
+        Ok(self.client.deploy(service, asked).await?)
+    }
+
+    pub(crate) async fn budget(&self, service: &str) -> Result<ServiceBudget, Failure> {
+        Ok(self.client.budget(service).await?)
     }
 
     /// The number of the rollout that was told.

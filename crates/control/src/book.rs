@@ -9,8 +9,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
 use staunch_model::{Actor, RolloutId, ServiceName, Timestamp};
-use staunch_ports::{Entry, Journal, JournalError, NewEntry, RolloutRow};
-use staunch_rollout::{Event, Phase, Release, ReleaseEvent, Rollout, Service};
+use staunch_ports::{CountChanges, Entry, Journal, JournalError, KeptCounts, NewEntry, RolloutRow};
+use staunch_rollout::{BudgetEvent, Event, Phase, Release, ReleaseEvent, Rollout, Service};
 
 use crate::scribe::Scribe;
 
@@ -133,7 +133,13 @@ impl Book {
             next.apply(at, event).map_err(|illegal| JournalError::Broken(illegal.to_string()))?;
         }
         let rollout = next.rollout.as_ref().map(|rollout| rollout.spec.id);
-        let entries = events.iter().map(|event| new_entry(name, rollout, at, actor, event)).collect();
+        let active = next.active().is_some();
+        let entries = events.iter().map(|event| {
+            // A freeze after a rollout is no part of it.
+            let apart = !active && matches!(event, Event::Budget { entry } if entry.is_of_service());
+            new_entry(name, rollout.filter(|_| !apart), at, actor, event)
+        });
+        let entries = entries.collect();
         let written =
             self.hand_over(name, entries, next.rollout.as_ref().map(row), events.iter().all(leads_back))?;
         self.services.insert(name.clone(), next);
@@ -284,6 +290,15 @@ impl Book {
         });
     }
 
+    pub(crate) fn counts(&self, name: &ServiceName) -> Receiver<Result<KeptCounts, JournalError>> {
+        let name = name.clone();
+        self.scribe.ask(move |journal| journal.counts(&name))
+    }
+
+    pub(crate) fn save_counts(&self, changes: Vec<CountChanges>) -> Receiver<Result<(), JournalError>> {
+        self.scribe.ask(move |journal| journal.save_counts(&changes))
+    }
+
     pub(crate) fn checkpoint(&self, key: &str) -> Option<Vec<u8>> {
         let key = key.to_owned();
         self.scribe.ask(move |journal| journal.checkpoint(&key)).recv().ok()?.ok()?
@@ -336,6 +351,7 @@ fn leads_back(event: &Event) -> bool {
             | Event::RolledBack
             | Event::EvidenceCaptured { .. }
             | Event::TrafficShifted { .. }
+            | Event::Budget { entry: BudgetEvent::Charged { .. } }
     )
 }
 
@@ -368,6 +384,8 @@ pub(crate) fn row(rollout: &Rollout) -> RolloutRow {
         started: rollout.admitted,
         ended: rollout.ended,
         outcome: outcome(&rollout.phase),
+        spent_requests: rollout.cost.map(|cost| cost.bad),
+        spent_ratio: rollout.cost.and_then(|cost| cost.share),
     }
 }
 
@@ -390,6 +408,8 @@ fn release_row(release: &Release) -> RolloutRow {
         started: release.started,
         ended: release.ended,
         outcome: release.turned.as_ref().map(because).or_else(promoted),
+        spent_requests: None,
+        spent_ratio: None,
     }
 }
 

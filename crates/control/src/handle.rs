@@ -12,7 +12,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::inspect::Inspector;
 use crate::order::{Admission, Instruction, Order};
-use crate::{Expect, PlanView, ServiceView, plan};
+use crate::{Expect, Frozen, PassRequest, PlanView, ServiceView, plan};
 
 /// Reads the configuration anew: commands come from there and from nowhere else.
 pub type SpecSource = Arc<dyn Fn() -> Result<Vec<ServiceSpec>, String> + Send + Sync>;
@@ -46,7 +46,7 @@ pub enum Deployed {
 }
 
 /// Why an order was not carried out.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Refused {
     #[error("there is no service `{0}`; `staunch status` lists them")]
     UnknownService(String),
@@ -65,6 +65,11 @@ pub enum Refused {
     Platform(String),
     #[error("the journal refuses: {0}")]
     Journal(String),
+    #[error("{0}")]
+    Frozen(Frozen),
+    /// A pass without a reason or a second person.
+    #[error("{service}: {message}")]
+    NotAPass { service: String, message: String },
     #[error("control is stopping")]
     Stopping,
 }
@@ -157,15 +162,40 @@ impl Handle {
         reason: Option<String>,
         replace: bool,
     ) -> Result<Deployed, Refused> {
+        self.deploy_passing(service, by, reason, replace, PassRequest::default()).await
+    }
+
+    /// As [`Self::deploy`], past a freeze of the error budget.
+    pub async fn deploy_passing(
+        &self,
+        service: &ServiceName,
+        by: &str,
+        reason: Option<String>,
+        replace: bool,
+        pass: PassRequest,
+    ) -> Result<Deployed, Refused> {
         let spec = self.spec(service)?;
         let revision = self.prepare(&spec).await?;
         let by = by.to_owned();
         if replace {
+            self.ask_budget(service, &by, reason.clone(), pass.clone()).await?;
             self.make_room(service, &revision.digest, &by).await?;
         }
         let checks = self.inspect(&spec).await?;
-        let admission = Admission { spec, revision, checks, by, reason };
+        let admission = Admission { spec, revision, checks, by, reason, pass };
         self.ask(|reply| Order::Admit(Box::new(admission), reply)).await
+    }
+
+    /// Nothing is taken back for a deploy that is then refused.
+    async fn ask_budget(
+        &self,
+        service: &ServiceName,
+        by: &str,
+        reason: Option<String>,
+        pass: PassRequest,
+    ) -> Result<(), Refused> {
+        let (service, by) = (service.clone(), by.to_owned());
+        self.ask(|reply| Order::AskBudget { service, by, reason, pass, reply }).await
     }
 
     /// Makes the file's content a revision, without starting anything.

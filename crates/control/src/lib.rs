@@ -3,6 +3,7 @@
 //! One thread owns every service's state. Everyone else talks to it through a [`Handle`].
 
 mod book;
+mod budget;
 mod capture;
 mod case;
 mod clock;
@@ -17,10 +18,12 @@ mod release_view;
 mod releases;
 mod run;
 mod scribe;
+mod thrift;
 mod turn;
 mod view;
 mod watch;
 
+pub use budget::BudgetView;
 pub use clock::SteadyClock;
 pub use handle::{Deployed, Handle, Refused, ReleaseSource, SpecSource, Views};
 pub use inspect::{Inspector, no_checks};
@@ -28,4 +31,5 @@ pub use order::Expect;
 pub use plan::{PlanView, PlannedStep};
 pub use release_view::{MemberView, ReleaseView};
 pub use run::{Control, Parts, start};
+pub use thrift::{Frozen, PassRequest};
 pub use view::{ArmRates, Eta, Point, RolloutView, ServiceView};

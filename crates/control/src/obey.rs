@@ -13,6 +13,15 @@ use crate::order::{Admission, Answer, Instruction, Order, Reply};
 use crate::run::Loop;
 use crate::watch::Watch;
 
+/// What goes into the journal with an admission.
+struct Given {
+    by: String,
+    reason: Option<String>,
+    vetting: Vetting,
+    /// Two people let it pass a freeze of the error budget.
+    pass: Option<Event>,
+}
+
 impl Loop {
     pub(crate) fn obey(&mut self, order: Order) -> Answer {
         match order {
@@ -45,6 +54,10 @@ impl Loop {
                 let known = known.ok_or_else(|| Refused::UnknownService(service.to_string()));
                 self.answer(&service, reply, known)
             }
+            Order::AskBudget { service, by, reason, pass, reply } => {
+                let may = self.admitted_by_budget(&service, &pass, &by, reason.as_deref()).map(drop);
+                self.answer(&service, reply, may)
+            }
             Order::Rollback { service, to, by, reason, reply } => {
                 let result = self.rollback(&service, to.as_deref(), &by, &reason);
                 self.answer(&service, reply, result)
@@ -67,7 +80,7 @@ impl Loop {
     }
 
     pub(crate) fn admit(&mut self, admission: Admission) -> Result<Deployed, Refused> {
-        let Admission { spec, mut revision, checks, by, reason } = admission;
+        let Admission { spec, mut revision, checks, by, reason, pass } = admission;
         let service = self.book.service(&spec.name).clone();
         if let Some(active) = service.active() {
             return already(&service.name, active, &revision.digest);
@@ -76,6 +89,11 @@ impl Loop {
             let label = service.stable.map(|stable| stable.label).unwrap_or_default();
             return self.keep(&spec, label, service.replicas, by);
         }
+        // With nothing that serves there is nothing to protect from a change.
+        let pass = match &service.stable {
+            Some(_) => self.admitted_by_budget(&spec.name, &pass, &by, reason.as_deref())?,
+            None => None,
+        };
         revision.label = spec.version.clone().unwrap_or_else(|| service.label_for(&revision.digest));
         let asked = spec.confidence.as_ref();
         let vetting = staunch_rollout::vet(&service, &revision, &spec.strategy, checks, asked);
@@ -89,7 +107,8 @@ impl Loop {
         let from = service.stable.clone();
         let kind = if from.is_some() { RolloutKind::Canary } else { RolloutKind::First };
         let rollout = RolloutSpec { kind, ..rollout_spec(&spec, id, from, revision) };
-        self.begin(&spec, rollout, vetting, by, reason)
+        let given = Given { by, reason, vetting, pass };
+        self.begin(&spec, rollout, given)
     }
 
     /// The content runs already; at most the number of instances is new.
@@ -112,10 +131,9 @@ impl Loop {
         &mut self,
         spec: &ServiceSpec,
         mut rollout: RolloutSpec,
-        vetting: Vetting,
-        by: String,
-        reason: Option<String>,
+        given: Given,
     ) -> Result<Deployed, Refused> {
+        let Given { by, reason, vetting, pass } = given;
         if rollout.kind != RolloutKind::Canary {
             rollout.strategy.steps = vec![];
             rollout.strategy.bake = Duration::ZERO;
@@ -133,7 +151,7 @@ impl Loop {
         let actor = Actor::Person(by.clone());
         let admitted = Event::Admitted { spec: Box::new(rollout.clone()), by, reason };
         let vetted = (!vetting.is_empty()).then(|| Event::Vetted { vetting: Box::new(vetting) });
-        let events: Vec<_> = std::iter::once(admitted).chain(vetted).collect();
+        let events: Vec<_> = std::iter::once(admitted).chain(vetted).chain(pass).collect();
         self.record(&spec.name, &actor, &events)?;
         let old = self.watches.remove(&spec.name);
         let watch = Watch::for_rollout(spec.clone(), &rollout, old, self.clock.now());
@@ -155,6 +173,9 @@ impl Loop {
             .as_ref()
             .ok_or_else(|| conflict("there is no rollout; `staunch deploy` starts one".to_owned(), vec![]))?;
         expected(rollout, instruction).map_err(|message| conflict(message, vec![]))?;
+        let rollout = rollout.clone();
+        self.promotable(name, instruction.command)?;
+        let rollout = &rollout;
         let events =
             staunch_rollout::command(rollout, instruction.command, &instruction.by, &instruction.reason)
                 .map_err(|refusal| conflict(refusal.to_string(), refusal.allowed.clone()))?;
@@ -181,7 +202,8 @@ impl Loop {
         let rollout = rollout_spec(&spec, id, service.stable.clone(), target);
         let rollout = RolloutSpec { kind: RolloutKind::Rollback, ..rollout };
         let reason = Some(reason.to_owned()).filter(|reason| !reason.is_empty());
-        self.begin(&spec, rollout, Vetting::default(), by.to_owned(), reason)
+        let given = Given { by: by.to_owned(), reason, vetting: Vetting::default(), pass: None };
+        self.begin(&spec, rollout, given)
     }
 
     /// While a rollout runs, going back means ending it; another goal has to wait for that.

@@ -5,6 +5,7 @@ use staunch_model::{CheckResult, Revision, RolloutId, ServiceName, ServiceSpec};
 use staunch_rollout::{Command, Service};
 use tokio::sync::oneshot;
 
+use crate::PassRequest;
 use crate::handle::{Deployed, Refused};
 use crate::releases::ReleaseAdmission;
 
@@ -40,6 +41,14 @@ pub(crate) enum Order {
         reason: String,
         reply: Reply<u64>,
     },
+    /// Whether the error budget would let a deploy begin.
+    AskBudget {
+        service: ServiceName,
+        by: String,
+        reason: Option<String>,
+        pass: PassRequest,
+        reply: Reply<()>,
+    },
     Rollback {
         service: ServiceName,
         to: Option<String>,
@@ -54,7 +63,10 @@ impl Order {
     pub(crate) fn cannot_wait(&self) -> bool {
         match self {
             Self::Command(instruction, _) => instruction.command == Command::Abort,
-            Self::Rollback { .. } | Self::Tell { .. } | Self::AbortRelease { .. } => true,
+            Self::Rollback { .. }
+            | Self::Tell { .. }
+            | Self::AskBudget { .. }
+            | Self::AbortRelease { .. } => true,
             Self::Admit(..) | Self::Release(..) => false,
         }
     }
@@ -66,6 +78,7 @@ pub(crate) struct Admission {
     pub(crate) checks: Vec<CheckResult>,
     pub(crate) by: String,
     pub(crate) reason: Option<String>,
+    pub(crate) pass: PassRequest,
 }
 
 pub(crate) struct Instruction {

@@ -7,7 +7,7 @@ use staunch_analysis::{Needs, Outlook, canary_requests};
 use staunch_model::{Revision, ServiceSpec, Weight};
 use staunch_rollout::{Objection, Vetting};
 
-use crate::ServiceView;
+use crate::{BudgetView, ServiceView};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlanView {
@@ -30,6 +30,9 @@ pub struct PlanView {
     /// The checks and the score, and why they refuse the version if they do.
     pub vetting: Vetting,
     pub objections: Vec<Objection>,
+    /// The error budget as it stands; a frozen one refuses the deploy.
+    #[serde(default)]
+    pub budget: Option<BudgetView>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -76,8 +79,13 @@ pub(crate) fn plan(
         unchanged: from.is_some_and(|from| from.digest == to.digest),
         changed: staunch_rollout::changed(from, to),
         requests_per_second: rate,
-        notes: notes(spec, &steps, rate, first).into_iter().chain(view.dispersion.clone()).collect(),
+        notes: notes(spec, &steps, rate, first)
+            .into_iter()
+            .chain(view.dispersion.clone())
+            .chain(frozen(view))
+            .collect(),
         steps,
+        budget: view.budget.clone(),
         bake_ms: millis(spec.strategy.bake),
         total_ms,
         total_high_ms,
@@ -156,6 +164,13 @@ fn seconds(requests: u64, per_second: f64) -> Option<Duration> {
         return Some(Duration::ZERO);
     }
     (per_second > 0.0).then(|| Duration::from_secs_f64((requests as f64 / per_second).min(1e9)))
+}
+
+/// A deploy would be refused.
+fn frozen(view: &ServiceView) -> Option<String> {
+    let budget = view.budget.as_ref().filter(|budget| budget.level.is_frozen())?;
+    let thaw = budget.standing.thaw_at.map(|at| format!(" until {at} at the latest")).unwrap_or_default();
+    Some(format!("the error budget is frozen{thaw}: a deploy is refused (exit 14)"))
 }
 
 fn notes(spec: &ServiceSpec, steps: &[PlannedStep], rate: f64, first: bool) -> Vec<String> {

@@ -6,6 +6,7 @@ use staunch_rollout::{
     promoted_by, vet,
 };
 
+use crate::PassRequest;
 use crate::handle::{Deployed, Refused};
 use crate::inspect;
 use crate::order::Admission;
@@ -33,6 +34,9 @@ impl Loop {
             return Err(Refused::Conflict { service, message, allowed: vec![] });
         }
         self.refuse_members(&name, &members)?;
+        for (spec, ..) in &members {
+            self.budget_opens(&spec.name)?;
+        }
         for (spec, ..) in &members {
             self.platform.declare(spec).map_err(|error| Refused::Platform(error.to_string()))?;
         }
@@ -161,6 +165,7 @@ impl Loop {
             checks: member.plan.checks.clone(),
             by: release.by.clone(),
             reason: Some(reason_of(release)),
+            pass: PassRequest::default(),
         };
         let rollout = match self.admit(admission) {
             Ok(Deployed::Started { rollout, .. } | Deployed::AlreadyRunning { rollout, .. }) => {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use staunch_model::{Actor, ServiceName, ServiceSpec};
+use staunch_model::{Actor, ServiceName, ServiceSpec, Timestamp};
 use staunch_ports::{Clock, Entry, Journal, Platform, Recorder};
 use staunch_rollout::Event;
 use tokio::sync::{Notify, broadcast, mpsc, watch};
@@ -14,6 +14,7 @@ use crate::book::Book;
 use crate::handle::{Handle, Refused, ReleaseSource, SpecSource, Views};
 use crate::inspect::Inspector;
 use crate::order::{Answer, Order};
+use crate::thrift::Writing;
 use crate::watch::Watch;
 use crate::{ServiceView, SteadyClock};
 
@@ -116,6 +117,9 @@ pub(crate) struct Loop {
     answers: Vec<Answer>,
     /// What came while the journal was late, oldest first.
     deferred: VecDeque<Order>,
+    /// Counts of error budgets that are being written, and when they were handed over last.
+    pub(crate) writing: Option<Writing>,
+    pub(crate) counts_written: Timestamp,
 }
 
 /// Why the loop turns.
@@ -155,6 +159,8 @@ impl Loop {
             shown: BTreeMap::new(),
             answers: vec![],
             deferred: VecDeque::new(),
+            writing: None,
+            counts_written: now,
         }
     }
 
@@ -170,7 +176,7 @@ impl Loop {
             let rhythm = if self.is_active() { ACTIVE } else { IDLE };
             let wake = runtime.block_on(next_wake(&mut inbox, &changed, stop, rhythm));
             match wake {
-                Wake::Stop => return,
+                Wake::Stop => return self.write_counts(true),
                 Wake::Order(order) => self.take(order),
                 Wake::Changed => std::thread::sleep(SHORTEST),
                 Wake::Tick => {}
@@ -230,6 +236,7 @@ impl Loop {
         self.drive_releases();
         // It is part of every view.
         let full = full || trouble != self.book.trouble;
+        self.write_counts(false);
         let names: Vec<_> = self.watches.keys().cloned().collect();
         let mut turned = false;
         for name in names {

@@ -21,6 +21,9 @@ impl Loop {
         let canary = self.canary_of(name);
         let now = self.clock.now();
         let Some(watch) = self.watches.get_mut(name) else { return };
+        if let Some(budget) = watch.budget.as_mut() {
+            budget.observe(reports, name, now);
+        }
         for report in reports.iter().filter(|report| !report.samples.is_empty()) {
             watch.live.observe(report, name, canary.as_ref(), now);
         }
@@ -61,6 +64,7 @@ impl Loop {
         self.note_reports(name, reports);
         self.judge(name, reports, &observed);
         self.feel_pulse(name);
+        self.weigh_budget(name, false);
         self.note_world(name, &observed);
         self.decide(name, &observed);
         let acted = self.act(name, &observed);
@@ -101,12 +105,13 @@ impl Loop {
     }
 
     fn decide(&mut self, name: &ServiceName, observed: &Observed) {
+        let facts = self.budget_facts(name);
         for _ in 0..DECISIONS {
             let Some(rollout) = self.book.services.get(name).and_then(|service| service.active()) else {
                 return;
             };
             let judgement = self.watches.get(name).and_then(|watch| watch.judgement.as_ref());
-            let snapshot = Snapshot { now: self.clock.now(), observed, judgement };
+            let snapshot = Snapshot { now: self.clock.now(), observed, judgement, budget: facts.as_ref() };
             let events = staunch_rollout::decide(rollout, &snapshot);
             if events.is_empty() || self.enact(name, &Actor::Staunch, &events).is_err() {
                 return;
@@ -124,7 +129,8 @@ impl Loop {
         let ends = events.iter().any(|event| matches!(event, Event::RolledBack | Event::Succeeded { .. }));
         // In one entry list: an end that had to wait for its evidence to be recorded would wait forever on a slow disk.
         let evidence = ends.then(|| self.captured(name)).flatten();
-        let all: Vec<_> = evidence.into_iter().chain(events.iter().cloned()).collect();
+        let charged = ends.then(|| self.charged(name)).flatten();
+        let all: Vec<_> = evidence.into_iter().chain(charged).chain(events.iter().cloned()).collect();
         self.record(name, actor, &all)?;
         if events.iter().any(|event| matches!(event, Event::RolledBack)) {
             self.remember(name);
@@ -226,7 +232,7 @@ impl Loop {
     }
 
     /// Records facts; when that fails the loop goes on, and says so in its view.
-    fn note(&mut self, name: &ServiceName, events: &[Event]) {
+    pub(crate) fn note(&mut self, name: &ServiceName, events: &[Event]) {
         if !events.is_empty() {
             drop(self.record(name, &Actor::Staunch, events));
         }
@@ -287,8 +293,9 @@ impl Loop {
     fn show(&mut self, name: &ServiceName, observed: &Observed) -> ServiceView {
         let now = self.clock.now();
         let trouble = self.book.trouble.clone();
+        let facts = self.budget_facts(name);
         let service = self.book.service(name);
-        view::show(service, self.watches.get(name), observed, trouble, now)
+        view::show(service, self.watches.get(name), observed, facts.as_ref(), trouble, now)
     }
 }
 

@@ -36,6 +36,9 @@ pub struct ServiceView {
     pub alarm: Option<String>,
     /// What keeps the loop from recording, such as a full disk.
     pub trouble: Option<String>,
+    /// `None` for a service without an objective.
+    #[serde(default)]
+    pub budget: Option<BudgetView>,
 }
 
 /// The last ten seconds of one side.
@@ -93,15 +96,17 @@ pub struct Eta {
     pub high_ms: Option<u64>,
 }
 
-use staunch_rollout::{Observed, Rollout, Service, Snapshot, allowed, waiting};
+use staunch_rollout::{BudgetFacts, Observed, Rollout, Service, Snapshot, allowed, waiting};
 
 use crate::book::kind_name;
+use crate::budget::BudgetView;
 use crate::watch::Watch;
 
 pub(crate) fn show(
     service: &Service,
     watch: Option<&Watch>,
     observed: &Observed,
+    facts: Option<&BudgetFacts>,
     trouble: Option<String>,
     now: Timestamp,
 ) -> ServiceView {
@@ -126,11 +131,17 @@ pub(crate) fn show(
         stable_rates,
         canary_rates,
         series: watch.map(|watch| watch.live.series()).unwrap_or_default(),
-        rollout: service.rollout.as_ref().map(|rollout| show_rollout(rollout, watch, observed, now)),
+        rollout: service.rollout.as_ref().map(|rollout| show_rollout(rollout, watch, observed, facts, now)),
         dispersion: watch.and_then(|watch| watch.calibration.sentence()),
         alarm: watch.and_then(|watch| watch.pulse.alarm()).map(|alarm| alarm.because.clone()),
         trouble,
+        budget: watch.and_then(|watch| show_budget(service, watch, now)),
     }
+}
+
+fn show_budget(service: &Service, watch: &Watch, now: Timestamp) -> Option<BudgetView> {
+    let hearing = service.rollout.as_ref().and(watch.case.as_ref()).map(|case| &case.hearing);
+    Some(watch.budget.as_ref()?.view(service.frozen, hearing, now))
 }
 
 fn health(exists: bool, ready: u32, wanted: u32) -> &'static str {
@@ -146,12 +157,13 @@ fn show_rollout(
     rollout: &Rollout,
     watch: Option<&Watch>,
     observed: &Observed,
+    facts: Option<&BudgetFacts>,
     now: Timestamp,
 ) -> RolloutView {
     let judgement = watch
         .and_then(|watch| watch.judgement.clone())
         .filter(|_| rollout.is_active() || rollout.ended.is_some());
-    let snapshot = Snapshot { now, observed, judgement: judgement.as_ref() };
+    let snapshot = Snapshot { now, observed, judgement: judgement.as_ref(), budget: facts };
     let mut steps: Vec<_> =
         rollout.spec.strategy.steps.iter().map(|step| step.weight.ratio() * 100.0).collect();
     steps.push(100.0);

@@ -10,6 +10,7 @@ use staunch_model::{
 use staunch_rollout::{Event, Observed, SplitWish};
 
 use crate::book::Book;
+use crate::budget::Budget;
 use crate::case::{Case, Past};
 use crate::live::Live;
 
@@ -26,6 +27,7 @@ pub(crate) struct Watch {
     pub(crate) past: Past,
     pub(crate) pulse: Pulse,
     pub(crate) calibration: Calibration,
+    pub(crate) budget: Option<Budget>,
     /// When the revision that serves everyone took over.
     pub(crate) promoted: Option<Timestamp>,
     /// When the present wish was decided.
@@ -53,6 +55,7 @@ pub(crate) struct Watch {
 
 impl Watch {
     fn new(spec: ServiceSpec, case: Option<Case>, past: Past, now: Timestamp) -> Self {
+        let budget = Budget::under(None, spec.slo.as_ref(), now);
         let pulse = Pulse::new(spec.edge.sticky.is_some());
         Self {
             spec,
@@ -61,6 +64,7 @@ impl Watch {
             past,
             pulse,
             calibration: Calibration::default(),
+            budget,
             promoted: None,
             wish_since: now,
             generation: SplitGeneration::default(),
@@ -97,6 +101,7 @@ impl Watch {
             live: old.live,
             pulse: old.pulse,
             calibration: old.calibration,
+            budget: Budget::under(old.budget, spec.slo.as_ref(), now),
             promoted: old.promoted,
             generation: old.generation,
             shifted: old.shifted,

@@ -10,6 +10,7 @@ mod release;
 mod revision;
 mod sample;
 mod service;
+mod slo;
 mod strategy;
 mod table;
 mod time;
@@ -28,6 +29,7 @@ pub use service::{
     EdgeSpec, HealthSpec, Limits, ProbeSpec, ProbeTarget, ServiceSpec, ShieldSpec, StickyKey, StopSpec,
     TlsSpec, Upstream,
 };
+pub use slo::{BudgetLevels, LatencyObjective, SloSpec};
 pub use strategy::{
     EvidenceSpec, EvidenceWeights, GateLimit, GateSpec, Metric, NoData, RolloutKind, RolloutSpec, Step,
     Strategy, TriggerSpec,

@@ -70,12 +70,19 @@ pub struct Outcomes {
     pub client_gone: u64,
     /// Failed attempts whose client was answered from stable.
     pub shielded: u64,
+    /// Failed attempts whose client got a good answer from another attempt on the same revision.
+    #[serde(default)]
+    pub retried: u64,
 }
 
 impl Outcomes {
     /// Attempts that count against the version.
     pub fn failed(&self) -> u64 {
         self.server_error + self.connect_error + self.timeout + self.reset
+    }
+    /// Failed attempts that were what the user got: neither the shield nor a retry made them good.
+    pub fn seen(&self) -> u64 {
+        self.failed().saturating_sub(self.shielded + self.retried)
     }
     /// Attempts that ended in a way that says something about the version.
     pub fn judged(&self) -> u64 {
@@ -91,6 +98,7 @@ impl Outcomes {
         self.reset += other.reset;
         self.client_gone += other.client_gone;
         self.shielded += other.shielded;
+        self.retried += other.retried;
     }
 }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ChecksSpec, ConfidenceSpec, EvidenceSpec, GateSpec, GaugeSpec, ServiceName, Strategy, TriggerSpec,
-    duration_ms,
+    ChecksSpec, ConfidenceSpec, EvidenceSpec, GateSpec, GaugeSpec, ServiceName, SloSpec, Strategy,
+    TriggerSpec, duration_ms,
 };
 
 /// One service as the user's file describes it, every default resolved.
@@ -46,6 +46,8 @@ pub struct ServiceSpec {
     /// `None`: no score is asked for.
     #[serde(default)]
     pub confidence: Option<ConfidenceSpec>,
+    #[serde(default)]
+    pub slo: Option<SloSpec>,
 }
 
 impl ServiceSpec {
@@ -72,6 +74,7 @@ impl ServiceSpec {
             evidence: EvidenceSpec::default(),
             checks: ChecksSpec::default(),
             confidence: None,
+            slo: None,
         }
     }
 }

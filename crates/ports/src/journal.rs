@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use staunch_model::{Actor, RolloutId, ServiceName, Timestamp};
 
+use crate::{CountChanges, KeptCounts};
+
 /// What is to be recorded. The journal gives it its sequence and its hash.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewEntry {
@@ -44,6 +46,11 @@ pub struct RolloutRow {
     pub ended: Option<Timestamp>,
     /// One sentence.
     pub outcome: Option<String>,
+    /// Requests of users that broke an objective on the new revision, and their share of the error budget.
+    #[serde(default)]
+    pub spent_requests: Option<u64>,
+    #[serde(default)]
+    pub spent_ratio: Option<f64>,
 }
 
 /// The first place where the chain is not what was written.
@@ -92,4 +99,7 @@ pub trait Journal: Send {
     /// State that can be lost without losing history, such as evidence while it grows.
     fn save_checkpoint(&mut self, key: &str, value: &[u8]) -> Result<(), JournalError>;
     fn checkpoint(&self, key: &str) -> Result<Option<Vec<u8>>, JournalError>;
+    /// All changes or none; a crash of the process loses nothing of them, a crash of the machine may.
+    fn save_counts(&mut self, changes: &[CountChanges]) -> Result<(), JournalError>;
+    fn counts(&self, service: &ServiceName) -> Result<KeptCounts, JournalError>;
 }

@@ -1,12 +1,14 @@
 //! The few traits through which the world is seen and moved, and their fakes.
 
 mod clock;
+mod counts;
 pub mod fake;
 mod journal;
 mod platform;
 mod recorder;
 
 pub use clock::Clock;
+pub use counts::{CountChanges, CountRow, KeptCounts};
 pub use journal::{ChainFault, Entry, Journal, JournalError, NewEntry, RolloutRow};
 pub use platform::{Platform, PlatformError, Waker};
 pub use recorder::{Forgetful, Recorder};

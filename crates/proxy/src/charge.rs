@@ -147,6 +147,13 @@ impl Charge {
         }
     }
 
+    /// The client of the failed attempt got a good answer from another attempt on the same side.
+    pub(crate) fn retried(&mut self) {
+        if self.failed.is_some() {
+            self.block.count(Cell::Retried);
+        }
+    }
+
     fn settle(&mut self, cell: Cell) {
         if self.settled {
             return;

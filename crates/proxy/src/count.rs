@@ -21,9 +21,10 @@ pub(crate) enum Cell {
     Reset,
     ClientGone,
     Shielded,
+    Retried,
 }
 
-const CELLS: usize = Cell::Shielded as usize + 1;
+const CELLS: usize = Cell::Retried as usize + 1;
 
 /// What a block counts.
 #[derive(Debug)]
@@ -157,6 +158,7 @@ fn sample(key: &BlockKey, before: &Snapshot, now: &Snapshot) -> Sample {
             reset: cell(Cell::Reset),
             client_gone: cell(Cell::ClientGone),
             shielded: cell(Cell::Shielded),
+            retried: cell(Cell::Retried),
         },
         latency: Histogram(buckets.collect()),
     }

@@ -334,6 +334,8 @@ impl<'a> Flow<'a> {
             reached = kept;
         } else if self.assigned == Which::Canary && self.which == Which::Stable && !failed {
             self.with_charge(Charge::shielded);
+        } else if !failed {
+            self.with_charge(Charge::retried);
         }
         Some(Ok(reached))
     }

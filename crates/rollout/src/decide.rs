@@ -8,7 +8,9 @@ use std::time::Duration;
 use staunch_analysis::{Judgement, Outcome};
 use staunch_model::{NoData, Timestamp};
 
-use crate::{Cause, Event, InstanceState, InstanceStatus, Observed, Pace, Phase, Rollout};
+use crate::{
+    BudgetFacts, Cause, Event, InstanceState, InstanceStatus, Observed, Pace, Phase, Rollout, budget,
+};
 
 /// One look at the world: one value, one time.
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +18,8 @@ pub struct Snapshot<'a> {
     pub now: Timestamp,
     pub observed: &'a Observed,
     pub judgement: Option<&'a Judgement>,
+    /// `None` for a service without an objective.
+    pub budget: Option<&'a BudgetFacts>,
 }
 
 /// How long a canary may draw no request at all before a gate whose `no-data` is `abort` ends the rollout, unless
@@ -52,6 +56,7 @@ fn danger(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Option<Cause> {
     harm(rollout, snapshot)
         .or_else(|| instance_trouble(rollout, snapshot))
         .or_else(|| unready(rollout, snapshot))
+        .or_else(|| budget::danger(rollout, snapshot))
         .or_else(|| silence(rollout, snapshot))
         .or_else(|| deadline(rollout, snapshot))
 }
@@ -248,7 +253,7 @@ fn pass_step(rollout: &Rollout, step: usize, snapshot: &Snapshot<'_>) -> Vec<Eve
     let held = hold_ends(rollout, snapshot).is_some_and(|end| snapshot.now >= end);
     let open = !rollout.asks()
         || snapshot.judgement.is_some_and(|judgement| judgement.passed(rollout.wish.generation));
-    if !held || !open || spec.pause {
+    if !held || !open || spec.pause || budget::hold(rollout, snapshot).is_some() {
         return vec![];
     }
     let gates = snapshot.judgement.map(|judgement| judgement.gates.clone()).unwrap_or_default();

@@ -9,7 +9,7 @@ use staunch_model::{
     human_duration,
 };
 
-use crate::{ExitRecord, Vetting};
+use crate::{BudgetEvent, ExitRecord, Vetting};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "event")]
@@ -93,6 +93,10 @@ pub enum Event {
     EvidenceCaptured {
         bundle: Box<FailureBundle>,
     },
+    /// The error budget of the service, or what the rollout took of it.
+    Budget {
+        entry: BudgetEvent,
+    },
 }
 
 impl Event {
@@ -118,6 +122,7 @@ impl Event {
             Self::InstanceExited { .. } => "instance-exited",
             Self::Scaled { .. } => "scaled",
             Self::EvidenceCaptured { .. } => "evidence-captured",
+            Self::Budget { entry } => entry.kind(),
         }
     }
 }
@@ -176,6 +181,10 @@ pub enum Cause {
     Unsupported {
         because: String,
     },
+    /// The error budget: spent by this rollout, or frozen before it had users.
+    Budget {
+        because: String,
+    },
 }
 
 impl Cause {
@@ -193,12 +202,15 @@ impl Cause {
             Self::Aborted { .. } => "aborted",
             Self::Superseded { .. } => "superseded",
             Self::Unsupported { .. } => "unsupported",
+            Self::Budget { .. } => "budget",
         }
     }
     pub fn sentence(&self) -> String {
         match self {
             Self::Gate { gate, because } => format!("gate {gate} failed: {because}"),
-            Self::Harm { because } | Self::Unsupported { because } => because.clone(),
+            Self::Harm { because } | Self::Unsupported { because } | Self::Budget { because } => {
+                because.clone()
+            }
             Self::CannotStart { instance, why } => format!("{instance} cannot start: {why}"),
             Self::NeverReady { after, last } => {
                 format!("not ready after {}: {last}", human_duration(*after))

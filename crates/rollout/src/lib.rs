@@ -3,6 +3,7 @@
 //!
 //! Rollback is not an undo script: it is another desired state, reached by the same planner.
 
+mod budget;
 mod command;
 mod decide;
 mod desired;
@@ -19,6 +20,7 @@ mod tests;
 mod vetting;
 mod waiting;
 
+pub use budget::{BudgetCost, BudgetEvent, BudgetFacts, FreezePass, share, window_words};
 pub use command::{Command, Refusal, allowed, command};
 pub use decide::{Snapshot, decide};
 pub use desired::{Desired, DesiredWorkload, desired};

@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use staunch_analysis::{GateReading, Judgement};
 use staunch_model::{Failure, Outcomes, Revision, RolloutSpec, Timestamp};
 
-use crate::{Cause, Event, ExitCapture, FailureBundle, Phase, Rollout, RouteRow, Service, Vetting};
+use crate::{
+    BudgetCost, Cause, Event, ExitCapture, FailureBundle, FreezePass, Phase, Rollout, RouteRow, Service,
+    Vetting,
+};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
@@ -41,6 +44,12 @@ pub struct Report {
     /// What was asked before its first user.
     pub vetting: Vetting,
     pub cost: Cost,
+    /// The same against the error budget, for a service that has one.
+    #[serde(default)]
+    pub budget_cost: Option<BudgetCost>,
+    /// Two people let it pass a freeze.
+    #[serde(default)]
+    pub pass: Option<FreezePass>,
     pub timeline: Vec<TimelineRow>,
 }
 
@@ -50,6 +59,9 @@ pub struct Cost {
     pub failed: u64,
     /// Of the failed ones, how many users were answered from stable and saw nothing.
     pub shielded: u64,
+    /// Of the failed ones, how many users got a good answer from another attempt.
+    #[serde(default)]
+    pub retried: u64,
     /// What the same time would have cost with all traffic on the new revision.
     pub all_at_once: u64,
 }
@@ -92,6 +104,8 @@ impl Report {
             cause,
             unknown: unknown(&bundle),
             cost: cost(&bundle),
+            budget_cost: folded.cost,
+            pass: folded.pass.clone(),
             judgement: bundle.judgement,
             routes: bundle.routes,
             failures: bundle.failures,
@@ -215,6 +229,7 @@ fn cost(bundle: &FailureBundle) -> Cost {
         canary_requests: canary.judged(),
         failed: canary.failed(),
         shielded: canary.shielded,
+        retried: canary.retried,
         all_at_once: (share * all as f64).round() as u64,
     }
 }
@@ -295,6 +310,7 @@ impl Event {
             Self::Scaled { replicas, by } => format!("scaled to {replicas} instances by {by}"),
             Self::InstanceExited { instance, exit } => format!("{instance} ended: {}", exit.status),
             Self::EvidenceCaptured { .. } => return None,
+            Self::Budget { entry } => entry.line(),
         })
     }
 }

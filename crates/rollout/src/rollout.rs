@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use staunch_model::{RolloutKind, RolloutSpec, SplitGeneration, Step, Timestamp, Weight, duration_ms};
 
 use crate::event::salt;
-use crate::{Cause, Event, Pace, Phase, SplitWish};
+use crate::{BudgetCost, BudgetEvent, Cause, Event, FreezePass, Pace, Phase, SplitWish};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rollout {
@@ -22,6 +22,12 @@ pub struct Rollout {
     pub paused: Duration,
     pub ended: Option<Timestamp>,
     pub by: String,
+    /// Two people let it pass a freeze of the budget.
+    #[serde(default)]
+    pub pass: Option<FreezePass>,
+    /// What it took of the error budget; known when it has ended.
+    #[serde(default)]
+    pub cost: Option<BudgetCost>,
 }
 
 /// An event that cannot happen in this phase: a bug or a damaged journal, never a silent no-op.
@@ -45,6 +51,8 @@ impl Rollout {
             paused: Duration::ZERO,
             ended: None,
             by,
+            pass: None,
+            cost: None,
         }
     }
 
@@ -75,11 +83,21 @@ impl Rollout {
             (_, _) if changed => (self.entered, self.paused) = (at, Duration::ZERO),
             (_, _) => {}
         }
+        self.note_budget(event);
         self.phase = next;
         if changed && self.phase.is_end() {
             self.ended = Some(at);
         }
         Ok(())
+    }
+
+    fn note_budget(&mut self, event: &Event) {
+        let Event::Budget { entry } = event else { return };
+        match entry {
+            BudgetEvent::Passed { pass } => self.pass = Some(pass.clone()),
+            BudgetEvent::Charged { cost } => self.cost = Some(*cost),
+            BudgetEvent::Frozen { .. } | BudgetEvent::Thawed { .. } => {}
+        }
     }
 
     fn next_phase(&self, at: Timestamp, event: &Event) -> Result<Phase, IllegalEvent> {
@@ -111,7 +129,8 @@ impl Rollout {
             | Event::FindingRaised { .. }
             | Event::InstanceExited { .. }
             | Event::Scaled { .. }
-            | Event::EvidenceCaptured { .. } => Some(self.phase.clone()),
+            | Event::EvidenceCaptured { .. }
+            | Event::Budget { .. } => Some(self.phase.clone()),
         };
         next.ok_or_else(illegal)
     }
@@ -228,7 +247,8 @@ impl Rollout {
             | Event::FindingRaised { .. }
             | Event::InstanceExited { .. }
             | Event::Scaled { .. }
-            | Event::EvidenceCaptured { .. } => {}
+            | Event::EvidenceCaptured { .. }
+            | Event::Budget { .. } => {}
         }
     }
 }

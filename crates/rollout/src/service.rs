@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 use staunch_analysis::Track;
+use staunch_analysis::budget::Level;
 use staunch_model::{Revision, RevisionDigest, ServiceName, SplitGeneration, Timestamp};
 
 use crate::vetting::lesson;
-use crate::{Event, IllegalEvent, Phase, Rollout, SplitWish};
+use crate::{BudgetEvent, Event, IllegalEvent, Phase, Rollout, SplitWish};
 
 /// Enough to go back to; older ones are in the journal.
 const HISTORY: usize = 10;
@@ -27,6 +28,9 @@ pub struct Service {
     /// How its releases went.
     #[serde(default)]
     pub track: Track,
+    /// How far its error budget is frozen, by the last that was recorded.
+    #[serde(default)]
+    pub frozen: Option<Level>,
 }
 
 impl Service {
@@ -42,6 +46,7 @@ impl Service {
             rollout: None,
             wish,
             track,
+            frozen: None,
         }
     }
 
@@ -82,6 +87,12 @@ impl Service {
         if let Event::Scaled { replicas, .. } = event {
             return self.scale(*replicas);
         }
+        if let Event::Budget { entry } = event
+            && entry.is_of_service()
+        {
+            self.freeze(entry);
+            return Ok(());
+        }
         let orphan = IllegalEvent { event: event.kind(), phase: "no rollout" };
         let rollout = self.rollout.as_mut().ok_or(orphan)?;
         let was_active = rollout.is_active();
@@ -119,6 +130,14 @@ impl Service {
         }
         self.replicas = replicas.max(1);
         Ok(())
+    }
+
+    fn freeze(&mut self, entry: &BudgetEvent) {
+        match entry {
+            BudgetEvent::Frozen { level, .. } => self.frozen = Some(*level),
+            BudgetEvent::Thawed { .. } => self.frozen = None,
+            BudgetEvent::Passed { .. } | BudgetEvent::Charged { .. } => {}
+        }
     }
 
     fn settle(&mut self) {

@@ -119,6 +119,9 @@ fn step_reason(rollout: &Rollout, step: usize, snapshot: &Snapshot<'_>) -> (Wait
     if !snapshot.observed.routes_by(rollout.wish.generation) {
         return (WaitingOn::Capacity, readiness(rollout, snapshot));
     }
+    if let Some(hold) = crate::budget::hold(rollout, snapshot) {
+        return hold;
+    }
     if let Some(judgement) = snapshot.judgement.filter(|_| rollout.asks())
         && !judgement.passed(rollout.wish.generation)
     {

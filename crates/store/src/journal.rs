@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, Params, Transaction, TransactionBehavior, params};
 use staunch_model::{RolloutId, ServiceName};
-use staunch_ports::{ChainFault, Entry, Journal, JournalError, NewEntry, RolloutRow};
+use staunch_ports::{
+    ChainFault, CountChanges, Entry, Journal, JournalError, KeptCounts, NewEntry, RolloutRow,
+};
 
 use crate::chain::{FIRST_PREVIOUS, canonical_actor, canonical_json};
 use crate::failure::{failure, is_corruption};
 use crate::rows::{COLUMNS, ROLLOUT_COLUMNS, Stored, rollout_row, signed, unsigned};
-use crate::{open, verify};
+use crate::{counts, open, verify};
 
 /// Where the chain ends: the last entry's sequence and hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -202,6 +204,18 @@ impl Journal for SqliteJournal {
             .and_then(|mut statement| statement.query_row([key], |row| row.get(0)).optional())
             .map_err(|error| self.fail(&error))
     }
+
+    fn save_counts(&mut self, changes: &[CountChanges]) -> Result<(), JournalError> {
+        let path = self.path.clone();
+        // As with checkpoints: the log survives the process, and a budget needs no more.
+        let transaction = self.transaction("NORMAL")?;
+        counts::write(&transaction, changes).map_err(|error| failure(&path, &error))?;
+        transaction.commit().map_err(|error| failure(&path, &error))
+    }
+
+    fn counts(&self, service: &ServiceName) -> Result<KeptCounts, JournalError> {
+        counts::read(&self.connection, service).map_err(|error| self.fail(&error))
+    }
 }
 
 /// The end that the caller, this process and the file agree on.
@@ -275,10 +289,11 @@ fn insert_entry(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::Resul
 
 fn upsert_rollout(transaction: &Transaction<'_>, row: &RolloutRow) -> rusqlite::Result<()> {
     let sql = format!(
-        "INSERT INTO rollouts ({ROLLOUT_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+        "INSERT INTO rollouts ({ROLLOUT_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
          ON CONFLICT (id) DO UPDATE SET service = excluded.service, from_revision = excluded.from_revision,
              to_revision = excluded.to_revision, kind = excluded.kind, phase = excluded.phase,
-             started = excluded.started, ended = excluded.ended, outcome = excluded.outcome"
+             started = excluded.started, ended = excluded.ended, outcome = excluded.outcome,
+             spent_requests = excluded.spent_requests, spent_ratio = excluded.spent_ratio"
     );
     let values = params![
         signed(row.id.0),
@@ -290,6 +305,8 @@ fn upsert_rollout(transaction: &Transaction<'_>, row: &RolloutRow) -> rusqlite::
         row.started.0,
         row.ended.map(|at| at.0),
         row.outcome,
+        row.spent_requests.map(signed),
+        row.spent_ratio,
     ];
     transaction.prepare_cached(&sql)?.execute(values).map(drop)
 }

@@ -2,6 +2,7 @@
 //! silence.
 
 mod chain;
+mod counts;
 mod failure;
 mod journal;
 mod migrations;

@@ -63,6 +63,22 @@ const STEPS: &[&str] = &[
         key   TEXT PRIMARY KEY,
         value BLOB NOT NULL
     ) STRICT, WITHOUT ROWID;",
+    // What users got, for error budgets; and what each rollout took of them.
+    "CREATE TABLE counts (
+        service TEXT NOT NULL,
+        start   INTEGER NOT NULL,
+        total   INTEGER NOT NULL,
+        failed  INTEGER NOT NULL,
+        timed   INTEGER NOT NULL,
+        slow    INTEGER NOT NULL,
+        PRIMARY KEY (service, start)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE counted (
+        service TEXT PRIMARY KEY,
+        since   INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    ALTER TABLE rollouts ADD COLUMN spent_requests INTEGER;
+    ALTER TABLE rollouts ADD COLUMN spent_ratio REAL;",
 ];
 
 /// The version this build writes.

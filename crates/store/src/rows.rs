@@ -66,8 +66,7 @@ impl Stored {
 }
 
 /// The columns of a line of the list, in the order of [`rollout_row`].
-pub(crate) const ROLLOUT_COLUMNS: &str =
-    "id, service, from_revision, to_revision, kind, phase, started, ended, outcome";
+pub(crate) const ROLLOUT_COLUMNS: &str = "id, service, from_revision, to_revision, kind, phase, started, ended, outcome, spent_requests, spent_ratio";
 
 pub(crate) fn rollout_row(row: &Row<'_>) -> rusqlite::Result<RolloutRow> {
     Ok(RolloutRow {
@@ -80,6 +79,8 @@ pub(crate) fn rollout_row(row: &Row<'_>) -> rusqlite::Result<RolloutRow> {
         started: Timestamp(row.get(6)?),
         ended: row.get::<_, Option<i64>>(7)?.map(Timestamp),
         outcome: row.get(8)?,
+        spent_requests: row.get::<_, Option<i64>>(9)?.map(i64::cast_unsigned),
+        spent_ratio: row.get(10)?,
     })
 }
 

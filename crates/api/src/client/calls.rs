@@ -14,7 +14,7 @@ use super::{ClientError, Target};
 use crate::v1::{
     Accepted, CommandRequest, Commanded, DeployRequest, Deployed, Entries, Logs, Meta, Plan, Release,
     ReleaseAccepted, ReleaseRequest, Report, RollbackRequest, RolloutDetail, RolloutList, Service,
-    ServiceList, UpgradeRequest, Verified, command_key,
+    ServiceBudget, ServiceList, UpgradeRequest, Verified, command_key,
 };
 
 /// A look at what is known.
@@ -130,6 +130,11 @@ impl Client {
         };
         let path = format!("/api/v1/rollouts/{id}/report?format={format}");
         self.text(&self.look(&path, "*/*")).await
+    }
+
+    /// How the service stands with its error budget, and what its rollouts took.
+    pub async fn budget(&self, service: &str) -> Result<ServiceBudget, ClientError> {
+        self.get(&format!("/services/{}/budget", part(service))).await
     }
 
     /// What a deploy would do now.

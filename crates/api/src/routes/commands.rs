@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::{Extensions, HeaderMap, HeaderValue, StatusCode, header};
-use staunch_control::{Expect, Refused};
+use staunch_control::{Expect, PassRequest, Refused};
 use staunch_model::{RolloutId, ServiceName};
 use staunch_rollout::Command;
 
@@ -31,8 +31,10 @@ pub(super) async fn deploy(
 ) -> Answer<Response> {
     let name = app.service(&name)?;
     let handle = app.handle.clone();
-    let DeployRequest { reason, replace } = asked;
-    let deployed = to_the_end(async move { handle.deploy(&name, &by, reason, replace).await }).await?;
+    let DeployRequest { reason, replace, critical_fix, approved_by } = asked;
+    let pass = PassRequest { critical_fix, approved_by };
+    let deploying = async move { handle.deploy_passing(&name, &by, reason, replace, pass).await };
+    let deployed = to_the_end(deploying).await?;
     Ok(answer_deployed(deployed.into()))
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use staunch_control::{PlanView, PlannedStep};
 
-use super::Vetting;
+use super::{Budget, Vetting};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
@@ -24,6 +24,9 @@ pub struct Plan {
     pub notes: Vec<String>,
     #[serde(default)]
     pub vetting: Vetting,
+    /// Absent without `[slo]`.
+    #[serde(default)]
+    pub budget: Option<Budget>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,6 +64,7 @@ impl From<&PlanView> for Plan {
             total_high_ms: view.total_high_ms,
             notes: view.notes,
             vetting,
+            budget: view.budget.as_ref().map(Budget::from),
         }
     }
 }

@@ -40,6 +40,10 @@ pub struct Report {
     #[serde(default)]
     pub vetting: Vetting,
     pub cost: Cost,
+    /// The same against the error budget; absent without `[slo]`.
+    pub budget_cost: Option<BudgetCost>,
+    /// Two people let it pass a freeze of the budget.
+    pub pass: Option<FreezePass>,
     pub timeline: Vec<TimelineRow>,
 }
 
@@ -67,6 +71,9 @@ pub struct Outcomes {
     pub client_gone: u64,
     /// Failed attempts whose client was answered from stable.
     pub shielded: u64,
+    /// Failed attempts whose client got a good answer from another one.
+    #[serde(default)]
+    pub retried: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -103,8 +110,49 @@ pub struct Cost {
     pub canary_requests: u64,
     pub failed: u64,
     pub shielded: u64,
+    /// Failed attempts whose client got a good answer from another one.
+    #[serde(default)]
+    pub retried: u64,
     /// What the same time would have cost with all traffic on the new revision.
     pub all_at_once: u64,
+}
+
+/// What the rollout took of the error budget.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BudgetCost {
+    pub objective: String,
+    pub bad_requests: u64,
+    pub share_ratio: Option<f64>,
+    /// What was left when it had ended.
+    pub left_ratio: f64,
+    pub window_ms: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FreezePass {
+    pub critical_fix: bool,
+    pub by: String,
+    pub approved_by: String,
+    pub reason: String,
+}
+
+impl From<rollout::BudgetCost> for BudgetCost {
+    fn from(cost: rollout::BudgetCost) -> Self {
+        Self {
+            objective: cost.objective.name().to_owned(),
+            bad_requests: cost.bad,
+            share_ratio: cost.share,
+            left_ratio: cost.left,
+            window_ms: cost.window_ms,
+        }
+    }
+}
+
+impl From<&rollout::FreezePass> for FreezePass {
+    fn from(pass: &rollout::FreezePass) -> Self {
+        let rollout::FreezePass { critical, by, approved_by, reason } = pass.clone();
+        Self { critical_fix: critical, by, approved_by, reason }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -141,6 +189,8 @@ impl From<&rollout::Report> for Report {
             changed: report.changed.clone(),
             vetting: Vetting::of(&report.vetting, &[]),
             cost: report.cost.into(),
+            budget_cost: report.budget_cost.map(BudgetCost::from),
+            pass: report.pass.as_ref().map(FreezePass::from),
             timeline: report.timeline.iter().map(TimelineRow::from).collect(),
         }
     }
@@ -166,6 +216,7 @@ impl From<model::Outcomes> for Outcomes {
             reset: outcomes.reset,
             client_gone: outcomes.client_gone,
             shielded: outcomes.shielded,
+            retried: outcomes.retried,
         }
     }
 }
@@ -204,8 +255,8 @@ impl From<&rollout::ExitCapture> for InstanceEnd {
 
 impl From<rollout::Cost> for Cost {
     fn from(cost: rollout::Cost) -> Self {
-        let rollout::Cost { canary_requests, failed, shielded, all_at_once } = cost;
-        Self { canary_requests, failed, shielded, all_at_once }
+        let rollout::Cost { canary_requests, failed, shielded, retried, all_at_once } = cost;
+        Self { canary_requests, failed, shielded, retried, all_at_once }
     }
 }
 

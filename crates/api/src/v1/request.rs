@@ -8,6 +8,10 @@ pub struct DeployRequest {
     pub reason: Option<String>,
     /// Takes a running rollout to other content back first.
     pub replace: bool,
+    /// Passes a freeze of the error budget, below its critical level too. Needs `reason` and `approved_by`.
+    pub critical_fix: bool,
+    /// The second person who lets it pass a freeze.
+    pub approved_by: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,7 +7,7 @@ use staunch_rollout::{Cause, Pace, Phase};
 use super::{Judgement, Time, wire_name};
 
 /// A line of the list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RolloutRow {
     pub id: u64,
     pub service: String,
@@ -20,10 +20,16 @@ pub struct RolloutRow {
     pub ended_at: Option<Time>,
     /// One sentence.
     pub outcome: Option<String>,
+    /// Requests of users that broke an objective on the new revision, and their share of the error budget; known
+    /// when it has ended, for a service with `[slo]`.
+    #[serde(default)]
+    pub spent_requests: Option<u64>,
+    #[serde(default)]
+    pub spent_ratio: Option<f64>,
 }
 
 /// Newest first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RolloutList {
     pub rollouts: Vec<RolloutRow>,
 }
@@ -115,6 +121,8 @@ impl From<&staunch_ports::RolloutRow> for RolloutRow {
             started_at: row.started.into(),
             ended_at: row.ended.map(Time),
             outcome: row.outcome.clone(),
+            spent_requests: row.spent_requests,
+            spent_ratio: row.spent_ratio,
         }
     }
 }

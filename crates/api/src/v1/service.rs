@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use staunch_control::ServiceView;
 use staunch_rollout::{ExitRecord, InstanceState, InstanceStatus};
 
-use super::{Rollout, Time};
+use super::{Budget, Rollout, Time};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServiceList {
@@ -41,6 +41,9 @@ pub struct Service {
     pub alarm: Option<String>,
     /// What keeps the loop from recording, such as a full disk.
     pub trouble: Option<String>,
+    /// Absent without `[slo]`.
+    #[serde(default)]
+    pub budget: Option<Budget>,
 }
 
 /// The last ten seconds of one side.
@@ -133,6 +136,7 @@ impl From<&ServiceView> for Service {
             rollout: view.rollout.as_ref().map(Rollout::from),
             alarm: view.alarm.clone(),
             trouble: view.trouble.clone(),
+            budget: view.budget.as_ref().map(Budget::from),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod admin;
 mod audit;
+mod budgets;
 mod events;
 mod guards;
 mod listening;

@@ -1,7 +1,7 @@
 //! Commands that ask the control plane and show its answer.
 
 use serde::Serialize;
-use staunch_api::v1::{Deployed, Rollout, Service};
+use staunch_api::v1::{DeployRequest, Deployed, Rollout, Service};
 use staunch_model::human_duration;
 use staunch_rollout::Command;
 
@@ -24,7 +24,13 @@ pub(crate) async fn deploy(term: &Term, remote: &Remote, args: &DeployArgs) -> O
     }
     let service = remote.one(args.service.as_deref()).await?;
     let after = remote.journal_end().await?;
-    let answer = remote.deploy(&service.name, args.reason.clone(), args.replace).await?;
+    let asked = DeployRequest {
+        reason: args.reason.clone(),
+        replace: args.replace,
+        critical_fix: args.critical_fix,
+        approved_by: args.approved_by.clone(),
+    };
+    let answer = remote.deploy(&service.name, &asked).await?;
     let (rollout, after) = match answer {
         Deployed::Unchanged { revision } => {
             term.say_result(
@@ -136,6 +142,9 @@ fn show_service(term: &Term, service: &Service) {
         service.stable_traffic.error_ratio.map_or_else(|| "-".to_owned(), percent),
         service.stable_traffic.p95_ms.map_or_else(|| "-".to_owned(), millis),
     ));
+    if let Some(budget) = &service.budget {
+        term.result(&format!("  {}", super::budget::line(budget)));
+    }
     if let Some(trouble) = &service.trouble {
         term.result(&format!("  {} {trouble}", term.paint_result(Tone::Bad, "!")));
     }
@@ -221,13 +230,14 @@ pub(crate) async fn history(term: &Term, remote: &Remote, args: &HistoryArgs) ->
                     _ => Tone::Plain,
                 };
                 term.result(&format!(
-                    "{:>4}  {}  {:<16} {from} → {:<10} {}  {}",
+                    "{:>4}  {}  {:<16} {from} → {:<10} {}  {}{}",
                     row.id,
                     row.started_at.0.rfc3339().get(..19).unwrap_or_default().replace('T', " "),
                     row.service,
                     row.to,
                     term.paint_result(tone, &format!("{:<11}", row.phase)),
-                    row.outcome.as_deref().unwrap_or("")
+                    row.outcome.as_deref().unwrap_or(""),
+                    super::budget::spent(row),
                 ));
             }
         }

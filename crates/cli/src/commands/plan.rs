@@ -14,7 +14,12 @@ pub(crate) async fn run(term: &Term, remote: &Remote, args: &PlanArgs) -> Outcom
     let service = remote.one(args.service.as_deref()).await?;
     let plan = remote.plan(&service.name).await?;
     match term.output {
-        Output::Text => show(term, &plan),
+        Output::Text => {
+            show(term, &plan);
+            if let Some(budget) = &plan.budget {
+                term.result(&format!("  {}", super::budget::line(budget)));
+            }
+        }
         Output::Json | Output::Jsonl => term.json(&serde_json::to_value(&plan).unwrap_or_default()),
     }
     let changes = !plan.unchanged && args.exit_code;

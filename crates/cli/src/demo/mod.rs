@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use staunch_api::v1::{DeployRequest, Deployed};
+
 use crate::args::{DemoArgs, Output};
 use crate::demo::load::Seen;
 use crate::demo::stage::{Release, Stage};
@@ -77,8 +79,10 @@ type Told = (u64, Ending);
 async fn release(term: &Term, stage: &Stage, release: &Release) -> Result<Told, Failure> {
     stage.write(release)?;
     let after = stage.remote.journal_end().await?;
-    let answer = stage.remote.deploy("shop", Some(release.reason.to_owned()), false).await?;
-    let staunch_api::v1::Deployed::Started { rollout, .. } = answer else {
+    let reason = Some(release.reason.to_owned());
+    let asked = DeployRequest { reason, ..DeployRequest::default() };
+    let answer = stage.remote.deploy("shop", &asked).await?;
+    let Deployed::Started { rollout, .. } = answer else {
         return Err(Failure::new(Exit::Internal, format!("the demo's deploy was answered with {answer:?}")));
     };
     let quest =

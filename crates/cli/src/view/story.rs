@@ -1,7 +1,7 @@
 //! One journal event as one line of the story.
 
 use staunch_model::Timestamp;
-use staunch_rollout::Event;
+use staunch_rollout::{BudgetEvent, Event};
 
 use crate::term::{Term, Tone};
 
@@ -50,6 +50,9 @@ fn mark(event: &Event) -> Option<(&'static str, Tone)> {
         | Event::ExposureLapsed { .. }
         | Event::FindingRaised { .. }
         | Event::InstanceExited { .. } => ("!", Tone::Warn),
+        Event::Budget { entry: BudgetEvent::Frozen { .. } | BudgetEvent::Passed { .. } } => ("!", Tone::Warn),
+        Event::Budget { entry: BudgetEvent::Thawed { .. } } => ("✓", Tone::Good),
+        Event::Budget { entry: BudgetEvent::Charged { .. } } => return None,
         Event::BakeStarted { .. } | Event::Resumed { .. } | Event::Scaled { .. } | Event::Vetted { .. } => {
             ("·", Tone::Dim)
         }

@@ -236,7 +236,7 @@ const SERVICE_KEYS: &[Key] = &[
         "slo",
         Kind::Table(&SLO),
         Optional,
-        "The objective of the service. It is checked and kept for error budgets; no gate reads it yet.",
+        "What users are promised. Failures beyond it are a budget: when little of it is left, deploys are refused.",
     ),
     key(
         "checks",
@@ -662,9 +662,74 @@ pub(crate) static SLO: Table = Table {
             "target",
             Kind::Share { least: 50.0, most: 99.9999 },
             Required,
-            "The share of requests that shall succeed.",
+            "The share of requests that shall succeed. The rest is the error budget.",
         ),
-        key("window", duration(HOUR, 366 * DAY), Required, "The rolling window over which it is counted."),
+        key(
+            "window",
+            duration(10 * SECOND, 366 * DAY),
+            Required,
+            "The rolling window over which it is counted; \"30d\" is usual.",
+        ),
+        key(
+            "latency",
+            Kind::Table(&SLO_LATENCY),
+            Optional,
+            "A second objective with a budget of its own: { under = \"300ms\", target = \"99%\" }.",
+        ),
+        key(
+            "warn",
+            budget_share(),
+            Default("\"25%\""),
+            "With less of the budget left than this, people are told.",
+        ),
+        key(
+            "freeze",
+            budget_share(),
+            Default("\"10%\""),
+            "With less left than this, deploys are refused and a running rollout is held at its step, unless it is a \
+             critical fix.",
+        ),
+        key(
+            "critical",
+            budget_share(),
+            Default("\"5%\""),
+            "With less left than this, a running rollout is taken back too, unless it is a critical fix.",
+        ),
+        key(
+            "reopen",
+            budget_share(),
+            Default("\"15%\""),
+            "A freeze ends by itself when so much is left again.",
+        ),
+        key(
+            "min-failures",
+            Kind::Integer { least: 1, most: 1_000_000 },
+            Default("10"),
+            "With fewer failures in the window than this nothing is frozen and no alert fires: they are no measure.",
+        ),
+        key(
+            "rollout-spend",
+            Kind::Share { least: 0.01, most: 100.0 },
+            Optional,
+            "The share of the budget that one rollout may spend; beyond it the release is taken back. Left out: \
+             unlimited.",
+        ),
+    ]],
+};
+
+const fn budget_share() -> Kind {
+    Kind::Share { least: 0.0, most: 100.0 }
+}
+
+pub(crate) static SLO_LATENCY: Table = Table {
+    groups: &[&[
+        key("under", duration(1, 2 * MINUTE), Required, "How fast an answer has to begin, to within 3 %."),
+        key(
+            "target",
+            Kind::Share { least: 50.0, most: 99.9999 },
+            Required,
+            "The share of the answers without a failure that shall begin so fast.",
+        ),
     ]],
 };
 

@@ -10,7 +10,7 @@ use staunch_model::{
 use crate::codes::Code;
 use crate::command::bare_variable;
 use crate::reader::{Reader, Section};
-use crate::v1::{canary, checks, edge, gates, health, intake};
+use crate::v1::{canary, checks, edge, gates, health, intake, slo};
 use crate::{Diagnostic, scalar};
 
 /// A service and the place of its address, for the comparison with the others.
@@ -43,7 +43,7 @@ pub(crate) fn describe(
     let edge = edge::read(reader, section);
     let reports = intake::checks(reader, section);
     let confidence = intake::confidence(reader, section);
-    slo(reader, section);
+    let slo = slo::read(reader, section);
     let spec = ServiceSpec {
         name: name?,
         listen: listen?,
@@ -65,6 +65,7 @@ pub(crate) fn describe(
         evidence,
         checks: reports,
         confidence,
+        slo,
     };
     checks::within(reader, section, &spec);
     Some(Described {
@@ -126,19 +127,6 @@ fn triggers(reader: &mut Reader<'_>, service: &Section<'_>) -> TriggerSpec {
         unready_for: span(reader, &section, "unready-for"),
         memory_bytes: reader.get(&section, "memory", scalar::size),
         catastrophic: reader.value(&section, "catastrophic", scalar::share),
-    }
-}
-
-/// Read so that a wrong one is found; nothing decides by it yet, and the file's author should know.
-fn slo(reader: &mut Reader<'_>, service: &Section<'_>) {
-    let section = reader.section(service, "slo");
-    let target = reader.get(&section, "target", scalar::share);
-    let window = reader.get(&section, "window", scalar::duration);
-    if target.is_some() && window.is_some() {
-        let message = "[slo] is checked, but nothing decides by it yet";
-        let help = "gates decide: error-rate = { max = \"0.1%\" } is what a target of 99.9 % allows";
-        let span = section.span.clone();
-        reader.report(Diagnostic::warning(Code::SloUnused, message, span).help(help));
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use staunch_model::{RolloutId, ServiceName};
 
-use crate::{ChainFault, Entry, Journal, JournalError, NewEntry, RolloutRow};
+use crate::{ChainFault, CountChanges, Entry, Journal, JournalError, KeptCounts, NewEntry, RolloutRow};
 
 #[derive(Debug, Clone, Default)]
 pub struct MemoryJournal {
@@ -20,6 +20,8 @@ struct Book {
     entries: Vec<Entry>,
     rows: BTreeMap<RolloutId, RolloutRow>,
     checkpoints: BTreeMap<String, Vec<u8>>,
+    counts: BTreeMap<ServiceName, KeptCounts>,
+    counts_broken: bool,
     rollouts_given: u64,
     full: bool,
     stalled: bool,
@@ -41,6 +43,11 @@ impl MemoryJournal {
     /// Whoever writes waits so long each time.
     pub fn set_delay(&self, delay: Duration) {
         self.lock().delay = delay;
+    }
+
+    /// While broken, counts cannot be read.
+    pub fn set_counts_broken(&self, broken: bool) {
+        self.lock().counts_broken = broken;
     }
 
     fn lock_to_write(&self) -> MutexGuard<'_, Book> {
@@ -129,9 +136,35 @@ impl Journal for MemoryJournal {
     fn checkpoint(&self, key: &str) -> Result<Option<Vec<u8>>, JournalError> {
         Ok(self.lock().checkpoints.get(key).cloned())
     }
+
+    fn save_counts(&mut self, changes: &[CountChanges]) -> Result<(), JournalError> {
+        let mut book = self.lock_to_write();
+        if book.full {
+            return Err(JournalError::Full { place: "memory".to_owned() });
+        }
+        changes.iter().for_each(|change| book.count(change));
+        Ok(())
+    }
+
+    fn counts(&self, service: &ServiceName) -> Result<KeptCounts, JournalError> {
+        let book = self.lock();
+        if book.counts_broken {
+            return Err(JournalError::Broken("the counts cannot be read".to_owned()));
+        }
+        Ok(book.counts.get(service).cloned().unwrap_or_default())
+    }
 }
 
 impl Book {
+    fn count(&mut self, change: &CountChanges) {
+        let kept = self.counts.entry(change.service.clone()).or_default();
+        kept.since = Some(change.since);
+        let stale = |start| change.gone.contains(&start) || change.rows.iter().any(|row| row.start == start);
+        kept.rows.retain(|row| !stale(row.start));
+        kept.rows.extend(&change.rows);
+        kept.rows.sort_by_key(|row| row.start);
+    }
+
     fn chain(&mut self, new: NewEntry) -> Entry {
         let previous = self.entries.last().map_or_else(first, |last| last.hash.clone());
         let NewEntry { at, actor, service, rollout, kind, body } = new;

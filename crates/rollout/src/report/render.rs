@@ -129,7 +129,7 @@ impl Report {
     }
 
     fn cost_lines(&self) -> Vec<String> {
-        let Cost { canary_requests, failed, shielded, all_at_once } = self.cost;
+        let Cost { canary_requests, failed, shielded, retried, all_at_once } = self.cost;
         if canary_requests == 0 && self.was_exposed() && self.judgement.is_none() {
             // Nothing was counted, or nothing was captured: nothing is claimed.
             return vec![];
@@ -137,14 +137,16 @@ impl Report {
         if canary_requests == 0 {
             return vec!["no user request reached the new revision".to_owned()];
         }
-        let reached = failed.saturating_sub(shielded);
+        let reached = failed.saturating_sub(shielded + retried);
+        let again = if retried == 0 { String::new() } else { format!(", {retried} by another attempt") };
         let mut lines = vec![format!(
             "{failed} of {canary_requests} canary requests failed; {reached} reached users, {shielded} were answered \
-             from stable"
+             from stable{again}"
         )];
         if self.cause.is_some() && failed > 0 {
             lines.push(format!("all at once, the same time would have failed ≈ {all_at_once}"));
         }
+        lines.extend(self.budget_cost.map(|cost| cost.line()));
         lines
     }
 

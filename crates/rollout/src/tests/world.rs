@@ -159,7 +159,7 @@ impl World {
         let mut all = vec![];
         for _ in 0..8 {
             let Some(rollout) = self.service.active() else { break };
-            let events = decide(rollout, &Snapshot { now: self.now, observed, judgement });
+            let events = decide(rollout, &Snapshot { now: self.now, observed, judgement, budget: None });
             if events.is_empty() {
                 return all;
             }

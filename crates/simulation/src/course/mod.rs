@@ -101,6 +101,7 @@ impl<'t> Course<'t> {
                 now: Timestamp(self.now),
                 observed: &self.stage.observed,
                 judgement: self.judgement.as_ref(),
+                budget: None,
             };
             let events = decide(rollout, &snapshot);
             if events.is_empty() {

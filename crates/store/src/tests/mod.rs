@@ -52,6 +52,8 @@ pub(crate) fn row(id: u64, phase: &str) -> RolloutRow {
         started: Timestamp(5),
         ended: None,
         outcome: None,
+        spent_requests: None,
+        spent_ratio: None,
     }
 }
 

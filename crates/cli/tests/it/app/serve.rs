@@ -69,6 +69,10 @@ fn answer(stream: &mut TcpStream, request: &Request, fault: Fault) -> io::Result
         return page(stream, if fault == Fault::NeverReady { 503 } else { 200 }, "health");
     }
     sleep(WORK);
+    // Broken in every release, for stories in which users meet failures.
+    if request.path == "/broken" {
+        return page(stream, 500, "broken as asked");
+    }
     let nth = PAGES.fetch_add(1, Ordering::Relaxed);
     match fault {
         Fault::Errors => page(stream, 500, "broken"),
