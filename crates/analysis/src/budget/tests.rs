@@ -183,7 +183,7 @@ fn the_latency_objective_has_a_budget_of_its_own() {
     let standing = stand(&ledger, &slo);
     assert_eq!(standing.worst().unwrap().kind, ObjectiveKind::Latency);
     assert_eq!(standing.level, Level::Critical);
-    assert_eq!(standing.objectives[0].left, 0.9);
+    assert!((standing.objectives[0].left - 0.9).abs() < 1e-9);
 }
 
 /// A freeze ends when what caused it has left the window, to the bucket.

@@ -12,7 +12,7 @@ macro_rules! cases {
     };
 }
 
-const CASES: [(&str, &str, &str); 10] = cases![
+const CASES: [(&str, &str, &str); 11] = cases![
     "slips",
     "units",
     "strategy",
@@ -22,7 +22,8 @@ const CASES: [(&str, &str, &str); 10] = cases![
     "suspicious",
     "release",
     "metrics",
-    "checks"
+    "checks",
+    "budget"
 ];
 
 fn findings(text: &str) -> Diagnostics {

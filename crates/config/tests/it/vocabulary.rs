@@ -56,10 +56,6 @@ fn the_full_example_leaves_out_only_what_excludes_each_other() {
         "health.live.tcp",
         "health.tcp",
         "release",
-        // Accepted with a warning, and the example shall have none.
-        "slo",
-        "slo.target",
-        "slo.window",
     ];
     assert_eq!(missing, excluded);
 }
@@ -77,7 +73,7 @@ fn a_file_of_all_defaults_means_the_same_as_one_without() {
 fn write_defaults(table: &Value, prefix: &str, into: &mut String) {
     for (name, key) in table["properties"].as_object().into_iter().flatten() {
         let path = format!("{prefix}{name}");
-        let optional_table = ["services", "gates", "health.live", "tls"].contains(&path.as_str());
+        let optional_table = ["services", "gates", "health.live", "tls", "slo"].contains(&path.as_str());
         if let Some(default) = key.get("default") {
             into.push_str(&format!("{path} = {default}\n"));
         } else if !optional_table {
