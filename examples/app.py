@@ -5,6 +5,8 @@ errors   every second answer is a 500
 slow     every answer takes 300 ms
 crash    ends with status 3 after twenty answers
 stuck    never becomes ready
+
+/broken is a 500 in every version.
 """
 import http.server
 import os
@@ -33,7 +35,8 @@ class Shop(http.server.BaseHTTPRequestHandler):
         if FAULT == "crash" and number > 20:
             print("cannot go on", file=sys.stderr, flush=True)
             os._exit(3)
-        status = 500 if FAULT == "errors" and number % 2 else 200
+        broken = self.path == "/broken" or (FAULT == "errors" and number % 2)
+        status = 500 if broken else 200
         self.answer(status, f"{VERSION} {self.path}\n")
 
     def answer(self, status, text):

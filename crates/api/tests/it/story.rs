@@ -22,7 +22,7 @@ fn conflict(error: ClientError) -> staunch_api::Problem {
 async fn a_service_goes_from_one_version_to_the_next_and_back() {
     let world = World::new().await;
     let client = &world.unix;
-    let request = DeployRequest { reason: Some("first".to_owned()), replace: false };
+    let request = DeployRequest { reason: Some("first".to_owned()), ..DeployRequest::default() };
     let first = client.deploy("shop", &request).await.unwrap();
     assert_eq!(first, Deployed::Started { rollout: 1, from: None, to: "v1".to_owned() });
     world.until_phase("shop", "succeeded").await;
