@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use staunch_model::{
-    EdgeReport, Failure, GaugeReading, Histogram, Outcomes, RolloutSpec, SplitGeneration, Timestamp, Weight,
+    EdgeReport, Failure, GaugeReading, Histogram, Outcomes, RolloutSpec, ShadowSample, SplitGeneration,
+    Timestamp, Weight,
 };
 
 use crate::intake::Intake;
@@ -10,6 +11,7 @@ use crate::judge::Judge;
 use crate::ledger::{Ledger, RouteTotals};
 use crate::look::Look;
 use crate::question::Question;
+use crate::shadow::Shadow;
 use crate::verdict::Judgement;
 
 /// Hears one rollout. Bounded in size whatever the traffic; checkpoint it after any report.
@@ -18,6 +20,8 @@ pub struct Hearing {
     intake: Intake,
     ledger: Ledger,
     judge: Judge,
+    #[serde(default)]
+    shadow: Option<Shadow>,
 }
 
 impl Hearing {
@@ -27,6 +31,7 @@ impl Hearing {
             intake: Intake::new(spec, sticky),
             ledger: Ledger::default(),
             judge: Judge::new(&Question::of(spec, sticky)),
+            shadow: Shadow::of(spec),
         }
     }
 
@@ -58,7 +63,20 @@ impl Hearing {
 
     /// How everything stands. Does not change anything: ask as often as you like.
     pub fn judge(&self) -> Judgement {
-        self.judge.judge()
+        Judgement { shadow: self.shadow.as_ref().map(Shadow::reading), ..self.judge.judge() }
+    }
+
+    /// Takes what was compared with its shadow, and returns it.
+    pub fn observe_shadow(&mut self, report: &EdgeReport, at: Timestamp) -> Vec<ShadowSample> {
+        let Some(shadow) = &mut self.shadow else { return vec![] };
+        let samples: Vec<_> = shadow.samples(report).cloned().collect();
+        samples.iter().for_each(|sample| shadow.take(sample, at));
+        samples
+    }
+
+    /// The stage before the steps, for a rollout that has one.
+    pub fn shadow(&self) -> Option<&Shadow> {
+        self.shadow.as_ref()
     }
 
     /// The judge alone: what decides, without what is only shown.

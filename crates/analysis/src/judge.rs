@@ -288,6 +288,7 @@ impl Judge {
             requests_total: self.judged.canary.attempts(),
             failed_total: self.judged.canary.failures(),
             warming: self.warming,
+            shadow: None,
         }
     }
 

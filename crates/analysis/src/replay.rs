@@ -1,7 +1,7 @@
 //! A recorded rollout once more: the same looks in front of the same judge, or of one that is asked something else.
 
 use serde::{Deserialize, Serialize};
-use staunch_model::{RolloutSpec, SplitGeneration, Timestamp, Weight};
+use staunch_model::{RolloutSpec, ShadowSample, SplitGeneration, Timestamp, Weight};
 
 use crate::judge::Judge;
 use crate::look::Look;
@@ -22,6 +22,11 @@ pub enum Record {
         weight: Weight,
     },
     Look(Look),
+    /// What was compared with a shadow, examples left out.
+    Compared {
+        at: Timestamp,
+        sample: Box<ShadowSample>,
+    },
     /// What the judge said after the look before.
     Said(Said),
 }
@@ -175,7 +180,8 @@ impl Stage {
 
     fn play(&mut self, record: Record) {
         match record {
-            Record::Asked(_) => {}
+            // The verdict on a shadow is no part of what the judge of looks says.
+            Record::Asked(_) | Record::Compared { .. } => {}
             Record::State(judge) if self.same => self.judge = *judge,
             // What was saved before a restart has been shown already; what an earlier rollout left counts.
             Record::State(judge) if self.out.looks == 0 => self.judge.carry(&judge),

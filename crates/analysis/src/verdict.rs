@@ -5,6 +5,7 @@ use staunch_model::{NoData, SplitGeneration};
 
 use crate::look::is_false;
 use crate::severity::Severity;
+use crate::shadow::ShadowReading;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -113,6 +114,9 @@ pub struct Judgement {
     pub failed_total: u64,
     /// Comparisons wait for the canary's instances to warm up: lately no other was given requests.
     pub warming: bool,
+    /// How the stage before the steps stands, for a rollout that has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<ShadowReading>,
 }
 
 /// One kind of evidence of harm: `errors`, `latency +10 %`, `limit 1 %`, `gross failure`.

@@ -11,6 +11,7 @@ mod report;
 mod request;
 mod rollout;
 mod service;
+mod shadow;
 mod time;
 mod vetting;
 
@@ -25,6 +26,7 @@ pub use rollout::{
     Commanded, Deployed, Eta, Pause, Rollout, RolloutDetail, RolloutList, RolloutRow, Waiting, WhyBack,
 };
 pub use service::{Exit, Instance, InstanceLog, Logs, Point, Service, ServiceList, Traffic};
+pub use shadow::{Shadow, ShadowCounts, ShadowDifference, ShadowExample, ShadowTest};
 pub use time::Time;
 pub use vetting::{Check, Confidence, Factor, Objection, Reliability, ReliabilityRow, Vetting};
 

@@ -57,6 +57,8 @@ pub(crate) struct Quest {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Ending {
     Succeeded,
+    /// The shadow passed, and no more was asked for.
+    Shadowed,
     /// `--until` was reached; the rollout goes on.
     Reached,
     RolledBack(Cause),
@@ -68,7 +70,7 @@ pub(crate) enum Ending {
 impl Ending {
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Succeeded | Self::Reached | Self::Detached => Exit::Ok,
+            Self::Succeeded | Self::Shadowed | Self::Reached | Self::Detached => Exit::Ok,
             Self::RolledBack(cause) if cause.is_personal() => Exit::Aborted,
             Self::RolledBack(_) => Exit::RolledBack,
             Self::Rejected(_) => Exit::NotAllowed,
@@ -159,6 +161,7 @@ impl Follower<'_> {
                 Some(Ending::RolledBack(self.cause.clone().unwrap_or(unknown)))
             }
             Event::Succeeded { .. } => Some(Ending::Succeeded),
+            Event::ShadowEnded { .. } => Some(Ending::Shadowed),
             Event::Rejected { because } => Some(Ending::Rejected(because.clone())),
             Event::StepEntered { step, .. } if self.quest.until == Until::Step(step + 1) => {
                 Some(Ending::Reached)
@@ -168,6 +171,8 @@ impl Follower<'_> {
             | Event::BakeStarted { .. }
             | Event::Admitted { .. }
             | Event::PreparationStarted
+            | Event::ShadowStarted { .. }
+            | Event::ShadowPassed { .. }
             | Event::StepPassed { .. }
             | Event::PromotionStarted { .. }
             | Event::Paused { .. }
@@ -232,6 +237,9 @@ pub(crate) fn conclude(term: &Term, quest: &Quest, ending: &Ending) -> Outcome {
     let (service, rollout) = (&quest.service, quest.rollout);
     let sentence = match ending {
         Ending::Succeeded => format!("rollout {rollout} succeeded: {service} runs the new revision"),
+        Ending::Shadowed => format!(
+            "rollout {rollout}: the shadow passed; {service} was not promoted, as [shadow] then = \"stop\" says"
+        ),
         Ending::Reached => format!("rollout {rollout} goes on; `staunch watch {service}` follows it"),
         Ending::RolledBack(cause) => {
             format!("rollout {rollout} rolled back: {}\nwhy: staunch explain {rollout}", cause.sentence())

@@ -196,7 +196,7 @@ impl<'t> Reader<'t> {
     ) -> Vec<T> {
         let key = section.key(name);
         self.note_origin(section, key);
-        let Some(value) = section.find(name) else { return Vec::new() };
+        let Some(value) = section.find(name) else { return default_items(key, read) };
         let Some(items) = value.get_ref().as_array() else {
             self.flawed(value, Flaw::wrong_type(key, "a list", value.get_ref()));
             return Vec::new();
@@ -296,6 +296,14 @@ fn default_of<T>(key: &Key, read: impl Fn(&Key, &DeValue<'_>) -> Read<T>) -> Opt
     let Given::Default(literal) = key.given else { return None };
     let value = DeValue::parse(literal).ok()?;
     read(key, value.get_ref()).ok()
+}
+
+/// As [`default_of`], for a list.
+fn default_items<T>(key: &Key, read: impl Fn(&Key, &DeValue<'_>) -> Read<T>) -> Vec<T> {
+    let Given::Default(literal) = key.given else { return Vec::new() };
+    let list = DeValue::parse(literal).ok();
+    let items = list.as_ref().and_then(|list| list.get_ref().as_array()).into_iter().flatten();
+    items.filter_map(|item| read(key, item.get_ref()).ok()).collect()
 }
 
 fn unknown_key(section: &Section<'_>, name: &str, span: Range<usize>) -> Diagnostic {

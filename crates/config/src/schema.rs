@@ -89,6 +89,9 @@ fn form(kind: &Kind) -> Map<String, Value> {
             "propertyNames": { "pattern": "^[A-Za-z_][A-Za-z0-9_]*$", "not": { "const": "PORT" } },
             "additionalProperties": { "type": "string" },
         }),
+        Kind::Methods | Kind::Headers | Kind::Places => {
+            json!({ "type": "array", "items": { "type": "string", "minLength": 1 } })
+        }
         Kind::Steps => {
             let item = json!({ "oneOf": [weight(), Value::Object(table(&STEP))] });
             json!({ "type": "array", "minItems": 1, "items": item })

@@ -425,9 +425,11 @@ fn outcome(phase: &Phase) -> Option<String> {
     match phase {
         Phase::RollingBack { cause } | Phase::RolledBack { cause } => Some(cause.sentence()),
         Phase::Rejected { because } => Some(because.clone()),
+        Phase::Shadowed { .. } => Some("shadow passed; not promoted, as asked".to_owned()),
         Phase::Succeeded => Some("promoted".to_owned()),
         Phase::Pending
         | Phase::Preparing
+        | Phase::Shadowing { .. }
         | Phase::Progressing { .. }
         | Phase::Promoting
         | Phase::Baking { .. } => None,

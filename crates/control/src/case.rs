@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use staunch_analysis::{Asked, Hearing, Judge, Judgement, Record, Said};
 use staunch_model::{
-    EdgeReport, GaugeReading, RevisionDigest, RolloutId, RolloutSpec, SplitGeneration, Timestamp, Weight,
+    EdgeReport, GaugeReading, RevisionDigest, RolloutId, RolloutSpec, ShadowSample, SplitGeneration,
+    Timestamp, Weight,
 };
 
 /// A block of the recording covers this long and ends with what the judge said.
@@ -51,6 +52,9 @@ impl Case {
         let look = self.hearing.observe(report, at, young);
         self.looked = true;
         self.note(&Record::Look(look));
+        for sample in self.hearing.observe_shadow(report, at) {
+            self.note(&Record::Compared { at, sample: Box::new(without_examples(sample)) });
+        }
     }
 
     pub(crate) fn read(&mut self, gauges: Vec<GaugeReading>, at: Timestamp) {
@@ -86,6 +90,11 @@ impl Case {
     fn note(&mut self, record: &Record) {
         self.lines.extend(serde_json::to_string(record));
     }
+}
+
+/// A recording keeps what decides.
+fn without_examples(sample: ShadowSample) -> ShadowSample {
+    ShadowSample { examples: vec![], volatile: vec![], ..sample }
 }
 
 /// What was found against contents that were taken back: trying again is not a way around the guarantee.

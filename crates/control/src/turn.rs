@@ -126,7 +126,9 @@ impl Loop {
         actor: &Actor,
         events: &[Event],
     ) -> Result<(), Refused> {
-        let ends = events.iter().any(|event| matches!(event, Event::RolledBack | Event::Succeeded { .. }));
+        let ends = events.iter().any(|event| {
+            matches!(event, Event::RolledBack | Event::Succeeded { .. } | Event::ShadowEnded { .. })
+        });
         // In one entry list: an end that had to wait for its evidence to be recorded would wait forever on a slow disk.
         let evidence = ends.then(|| self.captured(name)).flatten();
         let charged = ends.then(|| self.charged(name)).flatten();
@@ -241,11 +243,11 @@ impl Loop {
     /// The lease is renewed only by a loop that has just judged, and that can record what it decides.
     fn renew(&mut self, name: &ServiceName, observed: &Observed) {
         let exposed =
-            self.book.services.get(name).and_then(|s| s.active()).is_some_and(|r| r.phase.is_exposed());
+            self.book.services.get(name).and_then(|s| s.active()).is_some_and(|r| r.phase.is_leased());
         if !exposed || self.book.awaits() || self.book.trouble.is_some() {
             return;
         }
-        let leased = |split: &&ObservedSplit| split.wish.canary.is_some() && !split.lapsed;
+        let leased = |split: &&ObservedSplit| split.wish.is_leased() && !split.lapsed;
         if let Some(split) = observed.split.as_ref().filter(leased) {
             self.platform.renew(name, split.wish.generation);
         }

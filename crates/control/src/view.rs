@@ -168,12 +168,14 @@ fn show_rollout(
         rollout.spec.strategy.steps.iter().map(|step| step.weight.ratio() * 100.0).collect();
     steps.push(100.0);
     let step = match rollout.phase {
-        Phase::Pending | Phase::Preparing => 0,
+        Phase::Pending | Phase::Preparing | Phase::Shadowing { .. } => 0,
         Phase::Progressing { step, .. } => step,
         Phase::Promoting | Phase::Baking { .. } => steps.len() - 1,
-        Phase::Succeeded | Phase::RollingBack { .. } | Phase::RolledBack { .. } | Phase::Rejected { .. } => {
-            steps.len()
-        }
+        Phase::Succeeded
+        | Phase::Shadowed { .. }
+        | Phase::RollingBack { .. }
+        | Phase::RolledBack { .. }
+        | Phase::Rejected { .. } => steps.len(),
     };
     RolloutView {
         id: rollout.spec.id.0,

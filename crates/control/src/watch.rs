@@ -195,6 +195,9 @@ impl Watch {
         if let Some(decided) = self.rollback_decided.take() {
             self.traffic_back_ms = u64::try_from(now.since(decided).as_millis()).ok();
         }
+        if split.wish.mirror.is_some() {
+            return None;
+        }
         Some(Event::TrafficShifted { weight: split.wish.share_of(new), generation: split.wish.generation })
     }
 

@@ -10,6 +10,7 @@ mod release;
 mod revision;
 mod sample;
 mod service;
+mod shadow;
 mod slo;
 mod strategy;
 mod table;
@@ -28,6 +29,10 @@ pub use sample::{EdgeReport, Failure, FailureKind, InstanceTraffic, Outcomes, Sa
 pub use service::{
     EdgeSpec, HealthSpec, Limits, ProbeSpec, ProbeTarget, ServiceSpec, ShieldSpec, StickyKey, StopSpec,
     TlsSpec, Upstream,
+};
+pub use shadow::{
+    MirrorRoute, MirrorSpec, ShadowCounts, ShadowDifference, ShadowExample, ShadowSample, ShadowSpec,
+    ShadowThen,
 };
 pub use slo::{BudgetLevels, LatencyObjective, SloSpec};
 pub use strategy::{

@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Histogram, InstanceId, RevisionDigest, ServiceName, SplitGeneration, Timestamp, Weight, duration_ms,
+    Histogram, InstanceId, RevisionDigest, ServiceName, ShadowSample, SplitGeneration, Timestamp, Weight,
+    duration_ms,
 };
 
 /// All that one edge process counted since its last report. Reports of one edge are numbered without gaps.
@@ -30,6 +31,9 @@ pub struct EdgeReport {
     /// Services whose canary weight has lapsed, with the generation that lapsed.
     pub lapsed: BTreeMap<String, SplitGeneration>,
     pub connections: u64,
+    /// What was compared with a shadow.
+    #[serde(default)]
+    pub shadow: Vec<ShadowSample>,
 }
 
 /// Counts for one route of one revision under one split, those of warming instances apart.

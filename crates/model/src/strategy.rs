@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{GaugeSpec, Revision, RolloutId, ServiceName, Weight, duration_ms};
+use crate::{GaugeSpec, Revision, RolloutId, ServiceName, ShadowSpec, Weight, duration_ms};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Strategy {
@@ -25,6 +25,9 @@ pub struct Strategy {
     /// How long a pause may last before the rollout takes itself back.
     #[serde(with = "duration_ms")]
     pub pause_deadline: Duration,
+    /// Before the steps: copies of requests to the new revision, whose answers nobody gets.
+    #[serde(default)]
+    pub shadow: Option<ShadowSpec>,
 }
 
 impl Default for Strategy {
@@ -38,6 +41,7 @@ impl Default for Strategy {
             prepare_deadline: minutes(2),
             step_deadline: minutes(60),
             pause_deadline: minutes(60 * 24),
+            shadow: None,
         }
     }
 }

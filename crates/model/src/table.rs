@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    EdgeSpec, InstanceId, RevisionDigest, ServiceName, SplitGeneration, Timestamp, TlsSpec, Upstream, Weight,
-    duration_ms,
+    EdgeSpec, InstanceId, MirrorRoute, RevisionDigest, ServiceName, SplitGeneration, Timestamp, TlsSpec,
+    Upstream, Weight, duration_ms,
 };
 
 /// One service's part of the table.
@@ -26,6 +26,8 @@ pub struct RouteTable {
     pub warm_up: WarmUp,
     pub stable: Option<Backend>,
     pub canary: Option<CanaryRoute>,
+    #[serde(default)]
+    pub mirror: Option<MirrorRoute>,
 }
 
 /// The ready instances of a revision.

@@ -88,5 +88,6 @@ fn table(
         warm_up: WarmUp::default(),
         stable: Some(backend(1, stable)),
         canary: Some(CanaryRoute { backend: backend(2, canary), weight }),
+        mirror: None,
     })
 }

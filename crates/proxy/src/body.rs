@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::connection::Serving;
 use crate::instance::Flight;
 use crate::instance_body::{BodyError, InstanceBody};
+use crate::mirror::{Copied, Copy, Ended};
 use crate::pool::Link;
 use crate::thread::{StreamingCharge, Thread};
 
@@ -74,6 +75,7 @@ pub(crate) struct UpBody {
     inner: Option<Incoming>,
     upload: Option<Rc<Upload>>,
     remaining: u64,
+    copied: Option<Copied>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -82,7 +84,7 @@ struct TooLarge;
 
 impl UpBody {
     pub(crate) fn none() -> Self {
-        Self { inner: None, upload: None, remaining: 0 }
+        Self { inner: None, upload: None, remaining: 0, copied: None }
     }
 
     pub(crate) fn new(body: Incoming, limit: Option<u64>, clock: Clock) -> Self {
@@ -92,7 +94,7 @@ impl UpBody {
         let progress = Cell::new(Progress::Instance(clock.micros()));
         let (too_large, broken) = (Cell::new(false), Cell::new(false));
         let upload = Rc::new(Upload { clock, progress, too_large, broken });
-        Self { inner: Some(body), upload: Some(upload), remaining: limit.unwrap_or(u64::MAX) }
+        Self { inner: Some(body), upload: Some(upload), remaining: limit.unwrap_or(u64::MAX), copied: None }
     }
 
     pub(crate) fn upload(&self) -> Option<&Rc<Upload>> {
@@ -103,8 +105,20 @@ impl UpBody {
         self.inner.is_none()
     }
 
+    /// What passes is also left there.
+    pub(crate) fn copy_to(&mut self, copied: Copied) {
+        self.copied = Some(copied);
+    }
+
+    fn copy(&self, data: &Bytes) {
+        if let Some(copied) = &self.copied {
+            copied.borrow_mut().add(data);
+        }
+    }
+
     fn saw(&mut self, data: &Bytes) -> Result<(), TooLarge> {
         self.remaining = self.remaining.checked_sub(data.len() as u64).ok_or(TooLarge)?;
+        self.copy(data);
         Ok(())
     }
 }
@@ -126,6 +140,9 @@ impl Body for UpBody {
             return Poll::Pending;
         };
         upload.arrived();
+        if polled.is_none() || inner.is_end_stream() {
+            this.copied.iter().for_each(|copied| copied.borrow_mut().end());
+        }
         Poll::Ready(match polled {
             None => None,
             Some(Err(error)) => {
@@ -172,6 +189,7 @@ pub(crate) struct Tail {
     /// The outcome of a gRPC call stands in its trailers.
     pub(crate) grpc: bool,
     pub(crate) headers_micros: u64,
+    pub(crate) copy: Option<Box<Copy>>,
 }
 
 struct Upstream {
@@ -240,6 +258,7 @@ impl Upstream {
             Some(Err(_)) => self.broke_off(),
             Some(Ok(frame)) => {
                 self.judge_trailers(frame.trailers_ref());
+                self.copy(frame.data_ref());
                 // Nothing follows trailers, and nobody may ask what does.
                 if frame.is_trailers() || self.inner.is_end_stream() {
                     self.finish();
@@ -257,8 +276,11 @@ impl Upstream {
         if let Some(mut charge) = charge {
             charge.ended_well();
         }
-        let Tail { thread, flight, link, .. } = tail;
+        let Tail { thread, flight, link, copy, .. } = tail;
         drop(flight);
+        if let Some(copy) = copy {
+            copy.ended();
+        }
         link.give_back(self.inner.take_line(), thread.coarse_micros());
     }
 
@@ -266,7 +288,16 @@ impl Upstream {
         if let Some(mut charge) = self.take_charge() {
             charge.fail(FailureKind::Reset);
         }
-        self.tail = None;
+        if let Some(copy) = self.tail.take().and_then(|tail| tail.copy) {
+            copy.failed(Ended::Reset);
+        }
+    }
+
+    fn copy(&mut self, data: Option<&Bytes>) {
+        let copy = self.tail.as_mut().and_then(|tail| tail.copy.as_mut());
+        if let (Some(copy), Some(data)) = (copy, data) {
+            copy.saw(data);
+        }
     }
 
     fn judge_trailers(&mut self, trailers: Option<&HeaderMap>) {

@@ -11,6 +11,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::control::{self, Control};
 use crate::handover;
+use crate::mirror;
 use crate::shared::Shared;
 use crate::worker::{self, Command};
 
@@ -41,6 +42,7 @@ pub fn run(options: EdgeOptions) -> io::Result<()> {
     let fd_socket = control::bind(&options.fd_socket)?;
     let control = Control::new(Arc::clone(&shared), options.run_dir);
     control.load();
+    start_mirror(&shared)?;
     let workers = start_workers(&shared)?;
     let lender = Arc::clone(&shared);
     std::thread::Builder::new()
@@ -51,6 +53,16 @@ pub fn run(options: EdgeOptions) -> io::Result<()> {
     // A worker that panicked has ended as well.
     workers.into_iter().for_each(|worker| drop(worker.join()));
     served
+}
+
+/// It sleeps until something is to be copied.
+fn start_mirror(shared: &Arc<Shared>) -> io::Result<()> {
+    let (sender, jobs) = unbounded_channel();
+    // Set here alone.
+    drop(shared.mirror.jobs.set(sender));
+    let shared = Arc::clone(shared);
+    let thread = std::thread::Builder::new().name("edge-mirror".to_owned());
+    thread.spawn(move || mirror::run(&shared, jobs)).map(drop)
 }
 
 fn serve_control(control: std::rc::Rc<Control>, socket: std::os::unix::net::UnixListener) -> io::Result<()> {

@@ -25,6 +25,7 @@ use crate::head::{self, Checked};
 use crate::instance::{Flight, Instance};
 use crate::instance_body::InstanceBody;
 use crate::local::LocalService;
+use crate::mirror::Copy;
 use crate::outgoing::Outgoing;
 use crate::patience::{Look, Patience};
 use crate::pool::Link;
@@ -66,13 +67,18 @@ async fn respond(
     let sticky = &service.shared.sticky;
     let place = sticky.place(&head.headers, client.addr.ip(), || thread.random());
     let set_cookie = place.set_cookie.then(|| sticky.set_cookie(place.key, client.tls)).flatten();
-    let body = UpBody::new(body, edge.limits.body_bytes, thread.shared.clock);
+    let mut body = UpBody::new(body, edge.limits.body_bytes, thread.shared.clock);
     let subject = Subject::of(&head, crate::split::mix(place.key));
     let upload = body.upload().cloned();
     let safe = body.is_none() && matches!(head.method, Method::GET | Method::HEAD);
     let repeatable = safe || body.is_none() && matches!(head.method, Method::OPTIONS | Method::TRACE);
     let Checked { host, upgrade } = checked;
     let upstream = service.shared.spec.upstream;
+    let copy =
+        if upgrade { None } else { Copy::begin(client, service, &head, host.as_ref(), !body.is_none()) };
+    if let Some(copied) = copy.as_ref().and_then(|copy| copy.upload()) {
+        body.copy_to(copied);
+    }
     let outgoing = if upstream == Upstream::Http1 && body.is_none() && !upgrade {
         let bare = Bare::new(&head, client, host.as_ref());
         // What has been read from the client is not held while the instance works.
@@ -85,8 +91,15 @@ async fn respond(
     // No await between the table and the first attempt's in-flight count: see `Thread::table`.
     let mut flow = Flow::begin(client, Rc::clone(service), place.key, subject, safe, outgoing, upload)
         .ok_or(Refusal::NoInstance)?;
-    let reached = flow.run().await?;
-    reached.into_response(client, on_upgrade.filter(|_| upgrade), set_cookie)
+    match flow.run().await {
+        Ok(reached) => reached.into_response(client, on_upgrade.filter(|_| upgrade), set_cookie, copy),
+        Err(refusal) => {
+            if let (Some(copy), Some(ended)) = (copy, refusal.ended()) {
+                copy.failed(ended);
+            }
+            Err(refusal)
+        }
+    }
 }
 
 /// A request on its way through one or more attempts.
@@ -392,6 +405,7 @@ impl Reached {
         client: &Client,
         on_upgrade: Option<OnUpgrade>,
         set_cookie: Option<HeaderValue>,
+        mut copy: Option<Box<Copy>>,
     ) -> Result<Response<EdgeBody>, Refusal> {
         let closing = client.thread.drain.phase() >= Phase::Draining;
         let switching = self.response.status() == StatusCode::SWITCHING_PROTOCOLS;
@@ -400,11 +414,14 @@ impl Reached {
         self.judge_head(grpc);
         let (mut head, body) = self.response.into_parts();
         let stripped = matches!(body, InstanceBody::Line(_));
+        if let Some(copy) = &mut copy {
+            copy.answered(&head);
+        }
         head::to_client(&mut head, stripped, client.http2, closing, set_cookie);
         let thread = Rc::clone(&client.thread);
         let Some(instance_upgrade) = instance_upgrade else {
             let Self { charge, flight, link, headers_micros, .. } = self;
-            let tail = Tail { thread, charge, flight, link, grpc, headers_micros };
+            let tail = Tail { thread, charge, flight, link, grpc, headers_micros, copy };
             return Ok(Response::from_parts(head, EdgeBody::upstream(body, tail)));
         };
         // An instance that switches protocols unasked cannot be understood any more.

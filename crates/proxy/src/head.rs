@@ -118,6 +118,7 @@ pub(crate) fn to_instance(
         head.headers.insert(header::TE, TRAILERS);
     }
     head.headers.remove(header::EXPECT);
+    head.headers.remove(crate::mirror::HEADER);
     announce(head, client, host);
     match upstream {
         Upstream::Http1 => to_http1(head, host, has_body, protocol),

@@ -28,6 +28,7 @@ mod limits;
 mod line;
 mod listeners;
 mod local;
+mod mirror;
 mod outgoing;
 mod patience;
 mod persist;

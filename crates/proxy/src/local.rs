@@ -8,10 +8,12 @@ use std::sync::Arc;
 
 use http::Method;
 use staunch_model::{Backend, Upstream, Weight};
+use tokio::sync::mpsc::UnboundedSender;
 
 use crate::count::Block;
 use crate::instance::{Instance, InstanceKey};
 use crate::limits::RetryBudget;
+use crate::mirror::{Job, Mirror};
 use crate::route::Route;
 use crate::shared::Shared;
 use crate::side::{Side, Which};
@@ -30,6 +32,8 @@ pub(crate) struct LocalService {
     pub(crate) shared: Arc<Service>,
     pub(crate) stable: Option<Rc<Side>>,
     pub(crate) canary: Option<Rc<Side>>,
+    /// Set only where requests are copied.
+    pub(crate) mirror: Option<(Arc<Mirror>, UnboundedSender<Job>)>,
     weight: Weight,
     routes: RefCell<HashMap<u64, Route>>,
 }
@@ -93,6 +97,7 @@ impl LocalService {
         Self {
             stable: spec.stable.as_ref().map(|backend| side(Which::Stable, backend)),
             canary: spec.canary.as_ref().map(|canary| side(Which::Canary, &canary.backend)),
+            mirror: service.mirror.clone().zip(shared.mirror.jobs.get().cloned()),
             weight,
             routes: RefCell::default(),
             shared: Arc::clone(service),

@@ -4,6 +4,7 @@ use http::header::{CONTENT_TYPE, HeaderName};
 use http::{HeaderValue, Response, StatusCode};
 
 use crate::body::EdgeBody;
+use crate::mirror::Ended;
 
 const STAUNCH_ERROR: HeaderName = HeaderName::from_static("staunch-error");
 
@@ -65,6 +66,22 @@ impl Refusal {
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
         response.headers_mut().insert(STAUNCH_ERROR, HeaderValue::from_static(code));
         response
+    }
+
+    /// How the request ended for the instances; `None` where they had no part in it.
+    pub(crate) fn ended(self) -> Option<Ended> {
+        match self {
+            Self::NoInstance => Some(Ended::ConnectError),
+            Self::ConnectionLost => Some(Ended::Reset),
+            Self::ResponseTimeout => Some(Ended::Timeout),
+            Self::BadFraming
+            | Self::BadHost
+            | Self::BadMethod
+            | Self::BodyTooLarge
+            | Self::BrokenBody
+            | Self::BodyTimeout
+            | Self::NoService => None,
+        }
     }
 
     /// After these the connection's bytes can no longer be trusted.

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use staunch_model::EdgeReport;
+use staunch_model::{EdgeReport, ShadowSample};
 
 use crate::clock;
 use crate::count::Taken;
@@ -30,6 +30,14 @@ pub(crate) fn sign_of_life(shared: &Shared, sequence: u64) -> EdgeReport {
     }
 }
 
+impl Shared {
+    /// What was compared since the last report.
+    fn compared(&self) -> Vec<ShadowSample> {
+        let table = self.table.load();
+        self.mirror.tally.take(table.services.values().filter_map(|service| service.mirror.as_deref()))
+    }
+}
+
 impl Carried {
     pub(crate) fn take(shared: &Shared, sequence: u64, covers: std::time::Duration) -> Self {
         // Read first: what has been seen by then is in the counts below.
@@ -37,14 +45,15 @@ impl Carried {
         let (samples, counts) = shared.counts.take();
         let (instances, traffic) = shared.instances.take();
         let (failures, failures_dropped) = shared.failures.take();
-        let report = EdgeReport { covers, samples, failures, failures_dropped, instances, ..life };
+        let shadow = shared.compared();
+        let report = EdgeReport { covers, samples, failures, failures_dropped, instances, shadow, ..life };
         Self { counts, traffic, report }
     }
     pub(crate) fn report(&self) -> &EdgeReport {
         &self.report
     }
     pub(crate) fn is_empty(&self) -> bool {
-        self.report.samples.is_empty() && self.report.failures.is_empty()
+        self.report.samples.is_empty() && self.report.failures.is_empty() && self.report.shadow.is_empty()
     }
     pub(crate) fn delivered(self, shared: &Shared) {
         shared.counts.commit(self.counts);
@@ -52,6 +61,7 @@ impl Carried {
     }
     pub(crate) fn lost(self, shared: &Shared) {
         shared.failures.put_back(self.report.failures, self.report.failures_dropped);
+        shared.mirror.tally.put_back(self.report.shadow);
     }
 }
 

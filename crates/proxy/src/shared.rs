@@ -1,16 +1,26 @@
 //! What all threads of one edge share.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
+use tokio::sync::mpsc::UnboundedSender;
 
 use crate::clock::Clock;
 use crate::count::Counts;
 use crate::failures::Failures;
 use crate::listeners::Listeners;
+use crate::mirror::{Job, Tally};
 use crate::table::Table;
 use crate::traffic::Instances;
+
+/// What the mirror's thread is given, and what it found.
+#[derive(Debug, Default)]
+pub(crate) struct Mirrors {
+    /// Set once, before anything is served.
+    pub(crate) jobs: OnceLock<UnboundedSender<Job>>,
+    pub(crate) tally: Tally,
+}
 
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -20,6 +30,7 @@ pub(crate) struct Shared {
     pub(crate) failures: Failures,
     pub(crate) instances: Instances,
     pub(crate) listeners: Listeners,
+    pub(crate) mirror: Mirrors,
     pub(crate) draining: AtomicBool,
     /// Open client connections and tunnels: a draining edge ends when none is left.
     pub(crate) open: AtomicUsize,
@@ -37,6 +48,7 @@ impl Shared {
             failures: Failures::default(),
             instances: Instances::default(),
             listeners: Listeners::default(),
+            mirror: Mirrors::default(),
             draining: AtomicBool::new(false),
             open: AtomicUsize::new(0),
             accepting: AtomicUsize::new(0),

@@ -7,6 +7,7 @@ use staunch_model::{RouteTable, SplitGeneration};
 use tokio_rustls::TlsAcceptor;
 
 use crate::lease::Lease;
+use crate::mirror::Mirror;
 use crate::route::Routes;
 use crate::sticky::Sticky;
 use crate::tls;
@@ -25,6 +26,7 @@ pub(crate) struct Service {
     pub(crate) routes: Arc<Routes>,
     pub(crate) sticky: Sticky,
     pub(crate) tls: Option<TlsAcceptor>,
+    pub(crate) mirror: Option<Arc<Mirror>>,
     /// Read from disk: no control has confirmed it yet.
     pub(crate) unconfirmed: bool,
 }
@@ -35,6 +37,13 @@ impl std::fmt::Debug for Service {
             .field("spec", &self.spec)
             .field("lease", &self.lease)
             .finish_non_exhaustive()
+    }
+}
+
+impl Service {
+    /// Something of it holds only while it is renewed.
+    fn is_leased(&self) -> bool {
+        self.spec.canary.is_some() || self.mirror.is_some()
     }
 }
 
@@ -81,7 +90,7 @@ impl Table {
     }
 
     pub(crate) fn lapsed(&self) -> BTreeMap<String, SplitGeneration> {
-        let lapsed = self.services.iter().filter(|(_, s)| s.spec.canary.is_some() && s.lease.has_lapsed());
+        let lapsed = self.services.iter().filter(|(_, s)| s.is_leased() && s.lease.has_lapsed());
         lapsed.map(|(name, service)| (name.clone(), service.spec.generation)).collect()
     }
 }
@@ -99,9 +108,13 @@ fn take(
         return Err(format!("generation {got} is older than {has}, which is in force"));
     }
     let tls = wish.tls.as_ref().map(tls::acceptor).transpose()?;
+    let lease = lease_for(known, &wish, origin, now_micros);
+    let routes = known.map(|k| Arc::clone(&k.routes)).unwrap_or_default();
+    let mirrored = known.and_then(|known| known.mirror.as_deref());
     Ok(Arc::new(Service {
-        lease: lease_for(known, &wish, origin, now_micros),
-        routes: known.map(|k| Arc::clone(&k.routes)).unwrap_or_default(),
+        mirror: Mirror::of(&wish, mirrored, &lease, &routes),
+        lease,
+        routes,
         sticky: Sticky::new(wish.edge.sticky.as_ref()),
         tls,
         unconfirmed: origin == Origin::Disk,
@@ -154,6 +167,7 @@ pub(crate) mod tests {
             warm_up: staunch_model::WarmUp::default(),
             stable: None,
             canary: None,
+            mirror: None,
         }
     }
 

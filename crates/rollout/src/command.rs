@@ -2,8 +2,10 @@
 //! the list of what is allowed now.
 
 use serde::{Deserialize, Serialize};
+use staunch_model::ShadowThen;
 
 use crate::decide::advance;
+use crate::shadow;
 use crate::{Cause, Event, Pace, Phase, Rollout};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,7 +73,7 @@ fn pause(rollout: &Rollout, by: &str, reason: &str) -> Result<Vec<Event>, Refusa
     match rollout.phase.pace() {
         Some(Pace::Automatic) => Ok(vec![Event::Paused { by: by.to_owned(), reason: reason.to_owned() }]),
         Some(Pace::Paused { .. }) => Err(refuse(rollout, Command::Pause, "it is paused already")),
-        None => Err(refuse(rollout, Command::Pause, "only a step or the bake can be paused")),
+        None => Err(refuse(rollout, Command::Pause, "only a shadow stage, a step or the bake can be paused")),
     }
 }
 
@@ -86,6 +88,10 @@ fn resume(rollout: &Rollout, by: &str, reason: &str) -> Result<Vec<Event>, Refus
 
 fn promote(rollout: &Rollout, by: &str, reason: &str) -> Result<Vec<Event>, Refusal> {
     match rollout.phase {
+        Phase::Shadowing { .. } if may_go_on(rollout) => {
+            Ok(shadow::passed_events(rollout, Some(by), reason, "a person went on without the verdict"))
+        }
+        Phase::Shadowing { .. } => Err(refuse(rollout, Command::Promote, STOPS)),
         Phase::Progressing { step, .. } => {
             let passed =
                 Event::StepPassed { step, by: Some(by.to_owned()), reason: reason.to_owned(), gates: vec![] };
@@ -96,6 +102,7 @@ fn promote(rollout: &Rollout, by: &str, reason: &str) -> Result<Vec<Event>, Refu
         | Phase::Preparing
         | Phase::Promoting
         | Phase::Succeeded
+        | Phase::Shadowed { .. }
         | Phase::RollingBack { .. }
         | Phase::RolledBack { .. }
         | Phase::Rejected { .. } => {
@@ -104,8 +111,21 @@ fn promote(rollout: &Rollout, by: &str, reason: &str) -> Result<Vec<Event>, Refu
     }
 }
 
+/// A shadow that ends the rollout has nothing to go on to.
+fn may_go_on(rollout: &Rollout) -> bool {
+    match shadow::then(rollout) {
+        ShadowThen::Canary => true,
+        ShadowThen::Stop => false,
+    }
+}
+
+const STOPS: &str = "the file says `[shadow] then = \"stop\"`: this rollout only reports";
+
 fn promote_full(rollout: &Rollout, by: &str, reason: &str) -> Result<Vec<Event>, Refusal> {
     match rollout.phase {
+        Phase::Shadowing { .. } => {
+            Err(refuse(rollout, Command::PromoteFull, "only a canary step can be promoted to 100 %"))
+        }
         Phase::Progressing { step, .. } => {
             let passed =
                 Event::StepPassed { step, by: Some(by.to_owned()), reason: reason.to_owned(), gates: vec![] };
@@ -117,6 +137,7 @@ fn promote_full(rollout: &Rollout, by: &str, reason: &str) -> Result<Vec<Event>,
         | Phase::Promoting
         | Phase::Baking { .. }
         | Phase::Succeeded
+        | Phase::Shadowed { .. }
         | Phase::RollingBack { .. }
         | Phase::RolledBack { .. }
         | Phase::Rejected { .. } => {
@@ -143,7 +164,18 @@ pub fn allowed(rollout: &Rollout) -> Vec<Command> {
             Command::Abort => !rollout.phase.is_end(),
             Command::Pause => paused == Some(false),
             Command::Resume => paused == Some(true),
-            Command::Promote => matches!(rollout.phase, Phase::Progressing { .. } | Phase::Baking { .. }),
+            Command::Promote => match rollout.phase {
+                Phase::Shadowing { .. } => may_go_on(rollout),
+                Phase::Progressing { .. } | Phase::Baking { .. } => true,
+                Phase::Pending
+                | Phase::Preparing
+                | Phase::Promoting
+                | Phase::Succeeded
+                | Phase::Shadowed { .. }
+                | Phase::RollingBack { .. }
+                | Phase::RolledBack { .. }
+                | Phase::Rejected { .. } => false,
+            },
             Command::PromoteFull => matches!(rollout.phase, Phase::Progressing { .. }),
         })
         .collect()

@@ -9,7 +9,7 @@ use staunch_analysis::{Judgement, Outcome};
 use staunch_model::{NoData, Timestamp};
 
 use crate::{
-    BudgetFacts, Cause, Event, InstanceState, InstanceStatus, Observed, Pace, Phase, Rollout, budget,
+    BudgetFacts, Cause, Event, InstanceState, InstanceStatus, Observed, Pace, Phase, Rollout, budget, shadow,
 };
 
 /// One look at the world: one value, one time.
@@ -32,10 +32,13 @@ const UNANSWERED: Duration = Duration::from_secs(60);
 
 pub fn decide(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Vec<Event> {
     match &rollout.phase {
-        Phase::Succeeded | Phase::RolledBack { .. } | Phase::Rejected { .. } => vec![],
+        Phase::Succeeded | Phase::Shadowed { .. } | Phase::RolledBack { .. } | Phase::Rejected { .. } => {
+            vec![]
+        }
         Phase::RollingBack { .. } => finish_rollback(rollout, snapshot),
         Phase::Pending
         | Phase::Preparing
+        | Phase::Shadowing { .. }
         | Phase::Progressing { .. }
         | Phase::Promoting
         | Phase::Baking { .. } => {
@@ -54,6 +57,7 @@ fn danger(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Option<Cause> {
         return None;
     }
     harm(rollout, snapshot)
+        .or_else(|| shadow::harm(rollout, snapshot))
         .or_else(|| instance_trouble(rollout, snapshot))
         .or_else(|| unready(rollout, snapshot))
         .or_else(|| budget::danger(rollout, snapshot))
@@ -116,8 +120,10 @@ fn crash_loop(rollout: &Rollout, instance: &InstanceStatus, now: Timestamp) -> O
 /// Fewer ready instances than the traffic now routed to the new revision needs, for too long.
 fn unready(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Option<Cause> {
     let to = &rollout.spec.to.digest;
-    let split = snapshot.observed.split.as_ref().filter(|_| rollout.phase.is_exposed())?;
-    let routed = split.wish.canary.as_ref().filter(|(canary, _)| canary == to)?.1;
+    let split = snapshot.observed.split.as_ref().filter(|_| rollout.phase.is_leased())?;
+    let canary = split.wish.canary.as_ref().filter(|(canary, _)| canary == to).map(|(_, weight)| *weight);
+    let mirror = split.wish.mirror.as_ref().filter(|mirror| &mirror.revision == to);
+    let routed = canary.or(mirror.map(|mirror| mirror.spec.share))?;
     let needed = routed.of_replicas(rollout.spec.replicas);
     let ready = snapshot.observed.ready(to);
     let missing = needed.checked_sub(ready).filter(|missing| *missing > 0)? as usize;
@@ -171,11 +177,13 @@ pub(crate) fn deadline_of(rollout: &Rollout) -> Option<(Timestamp, &'static str,
     }
     let (what, span) = match rollout.phase {
         Phase::Preparing => ("the preparation", canary.prepare_deadline),
+        Phase::Shadowing { .. } => ("the shadow stage", canary.step_deadline),
         Phase::Progressing { step, .. } => ("the step", step_span(rollout, step)),
         Phase::Promoting => ("the promotion", canary.step_deadline),
         Phase::Pending
         | Phase::Baking { .. }
         | Phase::Succeeded
+        | Phase::Shadowed { .. }
         | Phase::RollingBack { .. }
         | Phase::RolledBack { .. }
         | Phase::Rejected { .. } => return None,
@@ -194,7 +202,7 @@ fn step_span(rollout: &Rollout, step: usize) -> Duration {
 fn lapse(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Option<Vec<Event>> {
     let split = snapshot.observed.split.as_ref()?;
     let ours = split.wish.generation == rollout.wish.generation;
-    let lapsed = split.lapsed && ours && rollout.wish.canary.is_some();
+    let lapsed = split.lapsed && ours && rollout.wish.is_leased();
     lapsed.then(|| {
         let generation = rollout.wish.generation;
         vec![Event::ExposureLapsed { lapsed: generation, generation: generation.next() }]
@@ -205,12 +213,15 @@ fn progress(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Vec<Event> {
     match &rollout.phase {
         Phase::Pending => vec![Event::PreparationStarted],
         Phase::Preparing => begin(rollout, snapshot),
+        Phase::Shadowing { pace: Pace::Automatic } => shadow::pass(rollout, snapshot),
         Phase::Progressing { step, pace: Pace::Automatic } => pass_step(rollout, *step, snapshot),
         Phase::Promoting => begin_bake(rollout, snapshot),
         Phase::Baking { until, pace: Pace::Automatic } => finish_bake(rollout, *until, snapshot),
-        Phase::Progressing { .. }
+        Phase::Shadowing { .. }
+        | Phase::Progressing { .. }
         | Phase::Baking { .. }
         | Phase::Succeeded
+        | Phase::Shadowed { .. }
         | Phase::RollingBack { .. }
         | Phase::RolledBack { .. }
         | Phase::Rejected { .. } => vec![],
@@ -218,11 +229,11 @@ fn progress(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Vec<Event> {
 }
 
 fn begin(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Vec<Event> {
-    let first = rollout.steps().first();
-    let share = first.map_or(staunch_model::Weight::FULL, |step| step.weight);
-    let needed = share.of_replicas(rollout.spec.replicas);
+    let needed = rollout.first_share().of_replicas(rollout.spec.replicas);
     if snapshot.observed.ready(&rollout.spec.to.digest) < needed {
         vec![]
+    } else if rollout.shadow().is_some() {
+        vec![shadow::begin(rollout)]
     } else {
         vec![advance(rollout, None)]
     }
@@ -235,9 +246,11 @@ pub(crate) fn advance(rollout: &Rollout, by: Option<String>) -> Event {
         Phase::Progressing { step, .. } => step + 1,
         Phase::Pending
         | Phase::Preparing
+        | Phase::Shadowing { .. }
         | Phase::Promoting
         | Phase::Baking { .. }
         | Phase::Succeeded
+        | Phase::Shadowed { .. }
         | Phase::RollingBack { .. }
         | Phase::RolledBack { .. }
         | Phase::Rejected { .. } => 0,

@@ -49,12 +49,14 @@ fn full(revision: &Revision, replicas: u32) -> DesiredWorkload {
 
 fn new_workload(rollout: &Rollout) -> Option<DesiredWorkload> {
     let share = match rollout.phase {
-        Phase::Preparing => rollout.steps().first().map_or(Weight::FULL, |step| step.weight),
+        Phase::Preparing => rollout.first_share(),
+        Phase::Shadowing { .. } => rollout.shadow()?.mirror.share,
         Phase::Progressing { step, .. } => rollout.steps().get(step)?.weight,
         Phase::Promoting | Phase::Baking { .. } => Weight::FULL,
         Phase::Pending
         | Phase::RollingBack { .. }
         | Phase::Succeeded
+        | Phase::Shadowed { .. }
         | Phase::RolledBack { .. }
         | Phase::Rejected { .. } => return None,
     };

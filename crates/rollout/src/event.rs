@@ -20,6 +20,22 @@ pub enum Event {
         reason: Option<String>,
     },
     PreparationStarted,
+    /// Copies of requests go to the new revision from now on.
+    ShadowStarted {
+        generation: SplitGeneration,
+    },
+    /// `by` is the person who went on without waiting for the verdict.
+    ShadowPassed {
+        by: Option<String>,
+        #[serde(default)]
+        reason: String,
+        because: String,
+    },
+    /// It passed, and the rollout was to end with that.
+    ShadowEnded {
+        because: String,
+        generation: SplitGeneration,
+    },
     StepEntered {
         step: usize,
         weight: Weight,
@@ -104,6 +120,9 @@ impl Event {
         match self {
             Self::Admitted { .. } => "admitted",
             Self::PreparationStarted => "preparation-started",
+            Self::ShadowStarted { .. } => "shadow-started",
+            Self::ShadowPassed { .. } => "shadow-passed",
+            Self::ShadowEnded { .. } => "shadow-ended",
             Self::StepEntered { .. } => "step-entered",
             Self::StepPassed { .. } => "step-passed",
             Self::PromotionStarted { .. } => "promotion-started",
@@ -136,6 +155,10 @@ pub enum Cause {
         because: String,
     },
     Harm {
+        because: String,
+    },
+    /// Its answers to copies of requests were worse than stable's, or others.
+    Shadow {
         because: String,
     },
     CannotStart {
@@ -192,6 +215,7 @@ impl Cause {
         match self {
             Self::Gate { .. } => "gate-failed",
             Self::Harm { .. } => "harm-found",
+            Self::Shadow { .. } => "shadow-failed",
             Self::CannotStart { .. } => "cannot-start",
             Self::NeverReady { .. } => "never-ready",
             Self::CrashLoop { .. } => "crash-loop",
@@ -208,9 +232,10 @@ impl Cause {
     pub fn sentence(&self) -> String {
         match self {
             Self::Gate { gate, because } => format!("gate {gate} failed: {because}"),
-            Self::Harm { because } | Self::Unsupported { because } | Self::Budget { because } => {
-                because.clone()
-            }
+            Self::Harm { because }
+            | Self::Shadow { because }
+            | Self::Unsupported { because }
+            | Self::Budget { because } => because.clone(),
             Self::CannotStart { instance, why } => format!("{instance} cannot start: {why}"),
             Self::NeverReady { after, last } => {
                 format!("not ready after {}: {last}", human_duration(*after))

@@ -15,6 +15,7 @@ mod release;
 mod report;
 mod rollout;
 mod service;
+mod shadow;
 #[cfg(test)]
 mod tests;
 mod vetting;
@@ -25,7 +26,9 @@ pub use command::{Command, Refusal, allowed, command};
 pub use decide::{Snapshot, decide};
 pub use desired::{Desired, DesiredWorkload, desired};
 pub use event::{Cause, Event, ExitCapture, FailureBundle, RouteRow};
-pub use observed::{Action, ExitRecord, InstanceState, InstanceStatus, Observed, ObservedSplit, SplitWish};
+pub use observed::{
+    Action, ExitRecord, InstanceState, InstanceStatus, MirrorWish, Observed, ObservedSplit, SplitWish,
+};
 pub use phase::{Pace, Phase};
 pub use plan::{Plan, plan};
 pub use release::{

@@ -1,7 +1,9 @@
 //! What the world looks like, and the few ways to move it.
 
 use serde::{Deserialize, Serialize};
-use staunch_model::{InstanceId, Revision, RevisionDigest, ServiceName, SplitGeneration, Timestamp, Weight};
+use staunch_model::{
+    InstanceId, MirrorSpec, Revision, RevisionDigest, ServiceName, SplitGeneration, Timestamp, Weight,
+};
 
 /// One service as the platform sees it at one time.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -93,13 +95,23 @@ pub struct SplitWish {
     pub salt: u64,
     pub stable: Option<RevisionDigest>,
     pub canary: Option<(RevisionDigest, Weight)>,
+    /// Who gets copies of stable's requests.
+    #[serde(default)]
+    pub mirror: Option<Box<MirrorWish>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MirrorWish {
+    pub revision: RevisionDigest,
+    pub spec: MirrorSpec,
 }
 
 impl ObservedSplit {
     /// The split in effect: a lapsed canary gets nothing, whatever was wished.
     pub(crate) fn in_effect(&self) -> SplitWish {
         let canary = self.wish.canary.clone().filter(|_| !self.lapsed);
-        SplitWish { canary, ..self.wish.clone() }
+        let mirror = self.wish.mirror.clone().filter(|_| !self.lapsed);
+        SplitWish { canary, mirror, ..self.wish.clone() }
     }
 }
 
@@ -110,6 +122,7 @@ impl SplitWish {
     }
     pub fn sends_to(&self, revision: &RevisionDigest) -> bool {
         self.stable.as_ref() == Some(revision)
+            || self.mirror.as_ref().is_some_and(|mirror| &mirror.revision == revision)
             || self.canary.as_ref().is_some_and(|(canary, _)| canary == revision)
     }
     /// The share of all traffic that goes to a revision.
@@ -119,6 +132,10 @@ impl SplitWish {
             Some(_) | None if self.stable.as_ref() == Some(revision) => self.canary_weight().complement(),
             Some(_) | None => Weight::ZERO,
         }
+    }
+    /// Something of it holds only while it is renewed.
+    pub fn is_leased(&self) -> bool {
+        self.canary.is_some() || self.mirror.is_some()
     }
     pub fn canary_weight(&self) -> Weight {
         self.canary.as_ref().map_or(Weight::ZERO, |(_, weight)| *weight)

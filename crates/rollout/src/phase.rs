@@ -11,6 +11,10 @@ pub enum Phase {
     Pending,
     /// The new revision's instances are started and become ready; no user sees them.
     Preparing,
+    /// The new revision answers copies of requests; no user sees its answers.
+    Shadowing {
+        pace: Pace,
+    },
     /// Users are on the new revision by the weight of this step.
     Progressing {
         step: usize,
@@ -24,6 +28,10 @@ pub enum Phase {
         pace: Pace,
     },
     Succeeded,
+    /// The shadow stage passed, and no more was asked for: the old revision goes on serving.
+    Shadowed {
+        because: String,
+    },
     /// All traffic goes back; then the new revision drains.
     RollingBack {
         cause: Cause,
@@ -50,10 +58,12 @@ impl Phase {
         match self {
             Self::Pending => "pending",
             Self::Preparing => "preparing",
+            Self::Shadowing { .. } => "shadowing",
             Self::Progressing { .. } => "progressing",
             Self::Promoting => "promoting",
             Self::Baking { .. } => "baking",
             Self::Succeeded => "succeeded",
+            Self::Shadowed { .. } => "shadowed",
             Self::RollingBack { .. } => "rolling-back",
             Self::RolledBack { .. } => "rolled-back",
             Self::Rejected { .. } => "rejected",
@@ -64,19 +74,21 @@ impl Phase {
         match self {
             Self::Pending => "INIT",
             Self::Preparing => "DEPLOYING",
+            Self::Shadowing { .. } => "CANARY_EVALUATING",
             Self::Progressing { pace: Pace::Paused { .. }, .. } => "CANARY_WAITING",
             Self::Progressing { .. } => "CANARY_EVALUATING",
             Self::Promoting => "PROMOTING",
             Self::Baking { .. } => "VERIFYING",
-            Self::Succeeded => "VERIFIED",
+            Self::Succeeded | Self::Shadowed { .. } => "VERIFIED",
             Self::RollingBack { .. } | Self::RolledBack { .. } | Self::Rejected { .. } => "ROLLBACK",
         }
     }
     pub fn is_end(&self) -> bool {
         match self {
-            Self::Succeeded | Self::RolledBack { .. } | Self::Rejected { .. } => true,
+            Self::Succeeded | Self::Shadowed { .. } | Self::RolledBack { .. } | Self::Rejected { .. } => true,
             Self::Pending
             | Self::Preparing
+            | Self::Shadowing { .. }
             | Self::Progressing { .. }
             | Self::Promoting
             | Self::Baking { .. }
@@ -87,13 +99,20 @@ impl Phase {
     pub fn is_exposed(&self) -> bool {
         matches!(self, Self::Progressing { .. } | Self::Promoting | Self::Baking { .. })
     }
+    /// Requests of some kind reach the new revision, of users or copies of theirs.
+    pub fn is_leased(&self) -> bool {
+        self.is_exposed() || matches!(self, Self::Shadowing { .. })
+    }
     pub fn pace(&self) -> Option<&Pace> {
         match self {
-            Self::Progressing { pace, .. } | Self::Baking { pace, .. } => Some(pace),
+            Self::Shadowing { pace } | Self::Progressing { pace, .. } | Self::Baking { pace, .. } => {
+                Some(pace)
+            }
             Self::Pending
             | Self::Preparing
             | Self::Promoting
             | Self::Succeeded
+            | Self::Shadowed { .. }
             | Self::RollingBack { .. }
             | Self::RolledBack { .. }
             | Self::Rejected { .. } => None,

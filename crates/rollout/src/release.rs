@@ -329,10 +329,14 @@ fn of_rolling(
             Some(turned(cause.sentence(), cause.is_personal()))
         }
         Some(Phase::Rejected { because }) if release.turned.is_none() => Some(turned(because.clone(), false)),
-        Some(Phase::RolledBack { .. } | Phase::Rejected { .. }) => Some(failed()),
+        Some(Phase::Shadowed { .. }) if release.turned.is_none() => {
+            Some(turned("it ended with its shadow, as `[shadow] then = \"stop\"` says".to_owned(), false))
+        }
+        Some(Phase::RolledBack { .. } | Phase::Shadowed { .. } | Phase::Rejected { .. }) => Some(failed()),
         Some(
             Phase::Pending
             | Phase::Preparing
+            | Phase::Shadowing { .. }
             | Phase::Progressing { .. }
             | Phase::Promoting
             | Phase::Baking { .. }
@@ -361,12 +365,13 @@ fn of_returning(
         Some(Phase::RolledBack { cause }) => {
             Some(ReleaseEvent::MemberStuck { service, because: stuck(cause) })
         }
-        Some(Phase::Rejected { because }) => {
+        Some(Phase::Shadowed { because } | Phase::Rejected { because }) => {
             Some(ReleaseEvent::MemberStuck { service, because: because.clone() })
         }
         Some(
             Phase::Pending
             | Phase::Preparing
+            | Phase::Shadowing { .. }
             | Phase::Progressing { .. }
             | Phase::Promoting
             | Phase::Baking { .. }

@@ -2,6 +2,7 @@
 //! Built from journal events alone, so that text, Markdown and JSON cannot disagree.
 
 mod render;
+mod shadow;
 
 use serde::{Deserialize, Serialize};
 use staunch_analysis::{GateReading, Judgement};
@@ -162,16 +163,18 @@ fn cause_of(phase: &Phase) -> Option<Cause> {
         Phase::RollingBack { cause } | Phase::RolledBack { cause } => Some(cause.clone()),
         Phase::Pending
         | Phase::Preparing
+        | Phase::Shadowing { .. }
         | Phase::Progressing { .. }
         | Phase::Promoting
         | Phase::Baking { .. }
         | Phase::Succeeded
+        | Phase::Shadowed { .. }
         | Phase::Rejected { .. } => None,
     }
 }
 
 fn because(phase: &Phase) -> Option<String> {
-    if let Phase::Rejected { because } = phase {
+    if let Phase::Rejected { because } | Phase::Shadowed { because } = phase {
         return Some(because.clone());
     }
     cause_of(phase).map(|cause| cause.sentence())
@@ -285,6 +288,14 @@ impl Event {
                 format!("rollout {}: {from}{}, by {by}", spec.id, spec.to.label)
             }
             Self::PreparationStarted => "starting the new revision beside the old".to_owned(),
+            Self::ShadowStarted { .. } => "shadow: copies of requests go to the new revision".to_owned(),
+            Self::ShadowPassed { by: Some(by), reason, .. } => {
+                format!("shadow ended by {by}{}", given(reason))
+            }
+            Self::ShadowPassed { by: None, because, .. } => format!("shadow passed: {because}"),
+            Self::ShadowEnded { .. } => {
+                "ended with the shadow, as [shadow] then = \"stop\" says; nothing was promoted".to_owned()
+            }
             Self::StepEntered { step, weight, .. } => format!("step {}: {weight}", step + 1),
             Self::StepPassed { step, by, reason, gates } => passed_line(*step, by.as_deref(), reason, gates),
             Self::PromotionStarted { by: Some(by), .. } => format!("promoted to 100 % by {by}"),

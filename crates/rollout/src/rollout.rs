@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use staunch_model::{RolloutKind, RolloutSpec, SplitGeneration, Step, Timestamp, Weight, duration_ms};
+use staunch_model::{
+    RolloutKind, RolloutSpec, ShadowSpec, SplitGeneration, Step, Timestamp, Weight, duration_ms,
+};
 
 use crate::event::salt;
-use crate::{BudgetCost, BudgetEvent, Cause, Event, FreezePass, Pace, Phase, SplitWish};
+use crate::{BudgetCost, BudgetEvent, Cause, Event, FreezePass, MirrorWish, Pace, Phase, SplitWish};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rollout {
@@ -41,7 +43,7 @@ pub struct IllegalEvent {
 impl Rollout {
     pub fn admit(spec: RolloutSpec, generation: SplitGeneration, by: String, at: Timestamp) -> Self {
         let stable = spec.from.as_ref().map(|revision| revision.digest.clone());
-        let wish = SplitWish { generation, salt: salt(spec.id), stable, canary: None };
+        let wish = SplitWish { generation, salt: salt(spec.id), stable, canary: None, mirror: None };
         Self {
             spec,
             phase: Phase::Pending,
@@ -70,6 +72,18 @@ impl Rollout {
     /// There are gates.
     pub(crate) fn asks(&self) -> bool {
         !(self.spec.gates.is_empty() && self.spec.gauges.is_empty())
+    }
+
+    /// The stage before the steps, which the same rollouts have.
+    pub(crate) fn shadow(&self) -> Option<&ShadowSpec> {
+        let gradual = self.spec.kind == RolloutKind::Canary && self.spec.from.is_some();
+        self.spec.strategy.shadow.as_ref().filter(|_| gradual)
+    }
+
+    /// The share of the full number of instances that the first stage needs.
+    pub(crate) fn first_share(&self) -> Weight {
+        let step = || self.steps().first().map_or(Weight::FULL, |step| step.weight);
+        self.shadow().map_or_else(step, |shadow| shadow.mirror.share)
     }
 
     /// The only place where a phase changes.
@@ -105,6 +119,12 @@ impl Rollout {
         let next = match event {
             Event::Admitted { .. } => None,
             Event::PreparationStarted => (self.phase == Phase::Pending).then_some(Phase::Preparing),
+            Event::ShadowStarted { .. } => (self.phase == Phase::Preparing && self.shadow().is_some())
+                .then_some(Phase::Shadowing { pace: Pace::Automatic }),
+            Event::ShadowPassed { .. } => self.is_shadowing().then(|| self.phase.clone()),
+            Event::ShadowEnded { because, .. } => {
+                self.is_shadowing().then(|| Phase::Shadowed { because: because.clone() })
+            }
             Event::StepEntered { step, .. } => self.enter_step(*step),
             Event::StepPassed { step, .. } => self.at_step(*step).then(|| self.phase.clone()),
             Event::PromotionStarted { .. } => self.may_promote().then_some(Phase::Promoting),
@@ -122,7 +142,7 @@ impl Rollout {
             Event::Rejected { because } => {
                 (self.phase == Phase::Pending).then(|| Phase::Rejected { because: because.clone() })
             }
-            Event::ExposureLapsed { .. } => self.phase.is_exposed().then(|| self.phase.clone()),
+            Event::ExposureLapsed { .. } => self.phase.is_leased().then(|| self.phase.clone()),
             Event::Vetted { .. }
             | Event::TrafficShifted { .. }
             | Event::GateChanged { .. }
@@ -138,12 +158,14 @@ impl Rollout {
     fn enter_step(&self, step: usize) -> Option<Phase> {
         let known = step < self.steps().len();
         let follows = match self.phase {
-            Phase::Preparing => step == 0,
+            Phase::Preparing => step == 0 && self.shadow().is_none(),
+            Phase::Shadowing { .. } => step == 0,
             Phase::Progressing { step: now, .. } => step == now + 1,
             Phase::Pending
             | Phase::Promoting
             | Phase::Baking { .. }
             | Phase::Succeeded
+            | Phase::Shadowed { .. }
             | Phase::RollingBack { .. }
             | Phase::RolledBack { .. }
             | Phase::Rejected { .. } => false,
@@ -155,9 +177,13 @@ impl Rollout {
         matches!(self.phase, Phase::Progressing { step: now, .. } if now == step)
     }
 
+    fn is_shadowing(&self) -> bool {
+        matches!(self.phase, Phase::Shadowing { .. })
+    }
+
     fn may_promote(&self) -> bool {
-        let from_start = self.phase == Phase::Preparing && self.steps().is_empty();
-        from_start || matches!(self.phase, Phase::Progressing { .. })
+        let from_start = self.phase == Phase::Preparing && self.steps().is_empty() && self.shadow().is_none();
+        from_start || self.is_shadowing() || matches!(self.phase, Phase::Progressing { .. })
     }
 
     fn with_pace(&self, new: Pace) -> Option<Phase> {
@@ -166,12 +192,14 @@ impl Rollout {
             (Pace::Automatic, Pace::Automatic) | (Pace::Paused { .. }, Pace::Paused { .. }) => false,
         };
         let phase = match self.phase {
+            Phase::Shadowing { .. } => Phase::Shadowing { pace: new },
             Phase::Progressing { step, .. } => Phase::Progressing { step, pace: new },
             Phase::Baking { until, .. } => Phase::Baking { until, pace: new },
             Phase::Pending
             | Phase::Preparing
             | Phase::Promoting
             | Phase::Succeeded
+            | Phase::Shadowed { .. }
             | Phase::RollingBack { .. }
             | Phase::RolledBack { .. }
             | Phase::Rejected { .. } => return None,
@@ -189,10 +217,12 @@ impl Rollout {
             Phase::RollingBack { cause } => Some(Phase::RolledBack { cause: cause.clone() }),
             Phase::Pending
             | Phase::Preparing
+            | Phase::Shadowing { .. }
             | Phase::Progressing { .. }
             | Phase::Promoting
             | Phase::Baking { .. }
             | Phase::Succeeded
+            | Phase::Shadowed { .. }
             | Phase::RolledBack { .. }
             | Phase::Rejected { .. } => None,
         }
@@ -206,15 +236,30 @@ impl Rollout {
         share.max(self.wish.canary_weight())
     }
 
+    fn mirror(&self) -> Option<MirrorWish> {
+        let spec = self.shadow()?.mirror.clone();
+        Some(MirrorWish { revision: self.spec.to.digest.clone(), spec })
+    }
+
     fn move_wish(&mut self, event: &Event) {
         let to = self.spec.to.digest.clone();
         match event {
+            Event::ShadowStarted { generation } => {
+                self.wish.generation = *generation;
+                self.wish.mirror = self.mirror().map(Box::new);
+            }
+            Event::ShadowEnded { generation, .. } => {
+                self.wish.generation = *generation;
+                self.wish.mirror = None;
+            }
             Event::StepEntered { weight, generation, .. } => {
                 self.wish.generation = *generation;
+                self.wish.mirror = None;
                 self.wish.canary = Some((to, *weight));
             }
             Event::PromotionStarted { generation, .. } => {
                 self.wish.generation = *generation;
+                self.wish.mirror = None;
                 // With nobody to fall back on, the first revision is stable at once.
                 if self.spec.from.is_none() {
                     self.wish.stable = Some(to);
@@ -231,10 +276,12 @@ impl Rollout {
                 self.wish.generation = *generation;
                 self.wish.stable = self.spec.from.as_ref().map(|revision| revision.digest.clone());
                 self.wish.canary = None;
+                self.wish.mirror = None;
             }
             Event::ExposureLapsed { generation, .. } => self.wish.generation = *generation,
             Event::Admitted { .. }
             | Event::PreparationStarted
+            | Event::ShadowPassed { .. }
             | Event::StepPassed { .. }
             | Event::BakeStarted { .. }
             | Event::Paused { .. }

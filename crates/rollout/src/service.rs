@@ -35,7 +35,13 @@ pub struct Service {
 
 impl Service {
     pub fn new(name: ServiceName) -> Self {
-        let wish = SplitWish { generation: SplitGeneration::default(), salt: 0, stable: None, canary: None };
+        let wish = SplitWish {
+            generation: SplitGeneration::default(),
+            salt: 0,
+            stable: None,
+            canary: None,
+            mirror: None,
+        };
         let track = Track::default();
         Self {
             name,

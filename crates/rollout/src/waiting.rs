@@ -6,7 +6,7 @@ use staunch_analysis::{Judgement, Outcome};
 use staunch_model::Timestamp;
 
 use crate::decide::{bake_ends, deadline_of, hold_ends, rollback_ends};
-use crate::{Pace, Phase, Rollout, Snapshot};
+use crate::{Pace, Phase, Rollout, Snapshot, shadow};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Waiting {
@@ -68,9 +68,11 @@ fn end(rollout: &Rollout, snapshot: &Snapshot<'_>) -> (Timestamp, String) {
         }
         Phase::Pending
         | Phase::Preparing
+        | Phase::Shadowing { .. }
         | Phase::Progressing { .. }
         | Phase::Promoting
         | Phase::Succeeded
+        | Phase::Shadowed { .. }
         | Phase::RolledBack { .. }
         | Phase::Rejected { .. } => (rollout.entered, "it starts".to_owned()),
     }
@@ -84,13 +86,14 @@ fn reason(rollout: &Rollout, snapshot: &Snapshot<'_>) -> (WaitingOn, String) {
     match &rollout.phase {
         Phase::Pending => (WaitingOn::Capacity, "about to start".to_owned()),
         Phase::Preparing => (WaitingOn::Health, readiness(rollout, snapshot)),
+        Phase::Shadowing { .. } => shadow::reason(rollout, snapshot),
         Phase::Progressing { step, .. } => step_reason(rollout, *step, snapshot),
         Phase::Promoting => (WaitingOn::Capacity, readiness(rollout, snapshot)),
         Phase::Baking { until, .. } => bake_reason(rollout, *until, snapshot),
         Phase::RollingBack { .. } => {
             (WaitingOn::Capacity, "traffic goes back and requests in flight end".to_owned())
         }
-        Phase::Succeeded | Phase::RolledBack { .. } | Phase::Rejected { .. } => {
+        Phase::Succeeded | Phase::Shadowed { .. } | Phase::RolledBack { .. } | Phase::Rejected { .. } => {
             (WaitingOn::Hold, "it has ended".to_owned())
         }
     }

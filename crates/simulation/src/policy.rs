@@ -28,7 +28,8 @@ impl From<&ServiceSpec> for Policy {
     fn from(spec: &ServiceSpec) -> Self {
         Self {
             service: spec.name.clone(),
-            strategy: spec.strategy.clone(),
+            // The world has users, not copies: what is tried begins with the first step.
+            strategy: Strategy { shadow: None, ..spec.strategy.clone() },
             gates: spec.gates.clone(),
             triggers: spec.triggers.clone(),
             evidence: spec.evidence.clone(),
@@ -56,6 +57,7 @@ impl Policy {
                 prepare_deadline: long,
                 step_deadline: long,
                 pause_deadline: long,
+                shadow: None,
             },
             gates: vec![
                 GateSpec {

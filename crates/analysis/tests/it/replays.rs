@@ -64,7 +64,11 @@ fn a_changed_recording_is_found_at_its_place() {
     let mut records = recorded(&mut World::new(5, gates(), 0.004, 0.004), &question, 20);
     let changed = records.iter_mut().filter_map(|record| match record {
         Record::Look(look) => look.splits.values_mut().next(),
-        Record::Asked(_) | Record::State(_) | Record::Split { .. } | Record::Said(_) => None,
+        Record::Asked(_)
+        | Record::State(_)
+        | Record::Compared { .. }
+        | Record::Split { .. }
+        | Record::Said(_) => None,
     });
     let canary = &mut changed.into_iter().nth(50).unwrap().canary;
     (canary.attempts, canary.failed) = (canary.attempts + 1, canary.failed + 1);

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use staunch_analysis as analysis;
 
-use super::wire_name;
+use super::{Shadow, wire_name};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Judgement {
@@ -27,6 +27,9 @@ pub struct Judgement {
     pub requests_total: u64,
     pub failed_total: u64,
     pub warming: bool,
+    /// The stage before the steps, for a rollout that has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<Shadow>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -114,6 +117,7 @@ impl From<&analysis::Judgement> for Judgement {
             requests_total: judgement.requests_total,
             failed_total: judgement.failed_total,
             warming: judgement.warming,
+            shadow: judgement.shadow.as_ref().map(Shadow::from),
         }
     }
 }

@@ -193,7 +193,11 @@ fn show_rollout(term: &Term, service: &Service, rollout: &Rollout) {
         term.result(&format!("    {} if it is as good as the old version", eta_words(eta)));
     }
     let gates = rollout.judgement.iter().filter(|_| rollout.active).flat_map(|judgement| &judgement.gates);
-    for gate in gates {
+    let judgement = rollout.judgement.as_ref();
+    if let Some(shadow) = judgement.and_then(|judgement| judgement.shadow.as_ref()) {
+        crate::view::shadow::lines(rollout, shadow).iter().for_each(|line| term.result(line));
+    }
+    for gate in gates.filter(|_| rollout.phase != "shadowing") {
         term.result(&format!("    gate {}  ({})", gate_words(gate), gate.because));
     }
 }
@@ -225,7 +229,7 @@ pub(crate) async fn history(term: &Term, remote: &Remote, args: &HistoryArgs) ->
             for row in &rows {
                 let from = row.from.as_ref().map_or_else(|| "-".to_owned(), Clone::clone);
                 let tone = match row.phase.as_str() {
-                    "succeeded" => Tone::Good,
+                    "succeeded" | "shadowed" => Tone::Good,
                     "rolled-back" | "rejected" => Tone::Bad,
                     _ => Tone::Plain,
                 };

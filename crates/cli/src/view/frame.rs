@@ -102,6 +102,9 @@ fn pair(name: &str, lines: [String; 2], now: [Option<String>; 2]) -> String {
 
 fn gates_line(rollout: &Rollout) -> String {
     let Some(judgement) = &rollout.judgement else { return "gates   -".to_owned() };
+    if let Some(shadow) = judgement.shadow.as_ref().filter(|_| rollout.phase == "shadowing") {
+        return super::shadow::line(shadow);
+    }
     let gates: Vec<_> = judgement.gates.iter().map(gate_words).collect();
     format!("gates   {}", gates.join("   "))
 }

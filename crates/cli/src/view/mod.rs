@@ -2,4 +2,5 @@
 
 pub(crate) mod frame;
 pub(crate) mod screen;
+pub(crate) mod shadow;
 pub(crate) mod story;

@@ -39,10 +39,14 @@ impl StoryLine {
 
 fn mark(event: &Event) -> Option<(&'static str, Tone)> {
     Some(match event {
-        Event::Admitted { .. } | Event::StepEntered { .. } | Event::PromotionStarted { .. } => {
-            ("→", Tone::Strong)
-        }
-        Event::StepPassed { .. } | Event::Succeeded { .. } => ("✓", Tone::Good),
+        Event::Admitted { .. }
+        | Event::ShadowStarted { .. }
+        | Event::StepEntered { .. }
+        | Event::PromotionStarted { .. } => ("→", Tone::Strong),
+        Event::ShadowPassed { .. }
+        | Event::StepPassed { .. }
+        | Event::ShadowEnded { .. }
+        | Event::Succeeded { .. } => ("✓", Tone::Good),
         Event::RollbackStarted { cause, .. } if cause.is_personal() => ("↩", Tone::Warn),
         Event::RollbackStarted { .. } | Event::Rejected { .. } => ("✕", Tone::Bad),
         Event::RolledBack => ("↩", Tone::Bad),

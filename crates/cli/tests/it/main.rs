@@ -17,5 +17,6 @@ mod kills;
 mod lease;
 mod looks;
 mod patience;
+mod shadows;
 mod upgrades;
 mod verbs;

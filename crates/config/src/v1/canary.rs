@@ -13,6 +13,7 @@ use crate::scalar::{self, Flaw};
 use crate::syntax::Value;
 use crate::v1::keys::{Given, STEP};
 use crate::v1::service::span;
+use crate::v1::shadow;
 
 pub(crate) fn read(reader: &mut Reader<'_>, service: &Section<'_>) -> Strategy {
     let section = reader.section(service, "canary");
@@ -24,6 +25,7 @@ pub(crate) fn read(reader: &mut Reader<'_>, service: &Section<'_>) -> Strategy {
         prepare_deadline: span(reader, &section, "prepare-deadline"),
         step_deadline: span(reader, &section, "step-deadline"),
         pause_deadline: span(reader, &section, "pause-deadline"),
+        shadow: shadow::read(reader, service),
     }
 }
 

@@ -2,6 +2,7 @@
 //! defaults from here, and the schema is printed from here.
 
 mod checks;
+pub(crate) mod shadow;
 
 pub(crate) use checks::{CHECKS, CONFIDENCE};
 
@@ -87,6 +88,12 @@ pub(crate) enum Kind {
     Yes,
     Choice(&'static [&'static str]),
     Env,
+    /// Methods of HTTP requests.
+    Methods,
+    /// Names of headers of answers.
+    Headers,
+    /// Places in answers: `/items/*/id`.
+    Places,
     Steps,
     Table(&'static Table),
     Services,
@@ -218,6 +225,13 @@ const SERVICE_KEYS: &[Key] = &[
         Kind::Table(&CANARY),
         Optional,
         "The path of a new version from its first request to all of them.",
+    ),
+    key(
+        "shadow",
+        Kind::Table(&shadow::SHADOW),
+        Optional,
+        "A stage before the steps: copies of requests go to the new version, and its answers are compared. Left out: \
+         none.",
     ),
     key(
         "gates",

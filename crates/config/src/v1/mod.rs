@@ -10,6 +10,7 @@ mod intake;
 pub(crate) mod keys;
 mod release;
 mod service;
+mod shadow;
 mod slo;
 
 use std::collections::{BTreeMap, BTreeSet};

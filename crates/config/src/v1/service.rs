@@ -10,7 +10,7 @@ use staunch_model::{
 use crate::codes::Code;
 use crate::command::bare_variable;
 use crate::reader::{Reader, Section};
-use crate::v1::{canary, checks, edge, gates, health, intake, slo};
+use crate::v1::{canary, checks, edge, gates, health, intake, shadow, slo};
 use crate::{Diagnostic, scalar};
 
 /// A service and the place of its address, for the comparison with the others.
@@ -68,6 +68,7 @@ pub(crate) fn describe(
         slo,
     };
     checks::within(reader, section, &spec);
+    shadow::within(reader, section, &spec);
     Some(Described {
         spec,
         listen_span: section.value_span("listen").unwrap_or_else(|| section.span.clone()),

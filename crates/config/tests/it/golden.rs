@@ -12,7 +12,7 @@ macro_rules! cases {
     };
 }
 
-const CASES: [(&str, &str, &str); 11] = cases![
+const CASES: [(&str, &str, &str); 12] = cases![
     "slips",
     "units",
     "strategy",
@@ -23,7 +23,8 @@ const CASES: [(&str, &str, &str); 11] = cases![
     "release",
     "metrics",
     "checks",
-    "budget"
+    "budget",
+    "shadow"
 ];
 
 fn findings(text: &str) -> Diagnostics {

@@ -73,7 +73,8 @@ fn a_file_of_all_defaults_means_the_same_as_one_without() {
 fn write_defaults(table: &Value, prefix: &str, into: &mut String) {
     for (name, key) in table["properties"].as_object().into_iter().flatten() {
         let path = format!("{prefix}{name}");
-        let optional_table = ["services", "gates", "health.live", "tls", "slo"].contains(&path.as_str());
+        let optional_table =
+            ["services", "gates", "health.live", "shadow", "tls", "slo"].contains(&path.as_str());
         if let Some(default) = key.get("default") {
             into.push_str(&format!("{path} = {default}\n"));
         } else if !optional_table {

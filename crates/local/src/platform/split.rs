@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
-use staunch_model::{Backend, CanaryRoute, RevisionDigest, RouteTable, WarmUp};
+use staunch_model::{Backend, CanaryRoute, MirrorRoute, RevisionDigest, RouteTable, WarmUp};
 use staunch_ports::{ObservedSplit, SplitWish};
 
 use super::world::{Service, Tracked, World};
@@ -29,6 +29,10 @@ fn table(world: &World, service: &Service) -> Option<RouteTable> {
         canary: wish.canary.as_ref().map(|(revision, weight)| CanaryRoute {
             backend: backend(world, service, revision, |tracked| tracked.ready),
             weight: *weight,
+        }),
+        mirror: wish.mirror.as_ref().map(|mirror| MirrorRoute {
+            backend: backend(world, service, &mirror.revision, |tracked| tracked.ready),
+            spec: mirror.spec.clone(),
         }),
     })
 }

@@ -116,6 +116,7 @@ fn wish(generation: u64, stable: &RevisionDigest, canary: Option<(&RevisionDiges
         salt: 1,
         stable: Some(stable.clone()),
         canary: canary.map(|(revision, percent)| (revision.clone(), Weight::percent(percent).unwrap())),
+        mirror: None,
     }
 }
 

@@ -194,6 +194,7 @@ pub(crate) fn table(listen: SocketAddr) -> RouteTable {
         warm_up: WarmUp::default(),
         stable: None,
         canary: None,
+        mirror: None,
     }
 }
 

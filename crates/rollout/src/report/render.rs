@@ -5,7 +5,7 @@ use std::time::Duration;
 use staunch_analysis::{Band, Judgement, SourceReading};
 use staunch_model::{Outcomes, Timestamp, human_duration};
 
-use super::{Cost, Report};
+use super::{Cost, Report, shadow};
 use crate::{Cause, ExitCapture, RouteRow};
 
 const LOG_LINES: usize = 8;
@@ -17,6 +17,7 @@ impl Report {
         let outcome = match self.phase.as_str() {
             "succeeded" => format!("promoted after {}", self.took()),
             "rolled-back" => format!("rolled back after {}{}", self.took(), self.at_step()),
+            "shadowed" => format!("shadow passed after {}, not promoted as asked", self.took()),
             "rolling-back" => format!("going back{}", self.at_step()),
             other if self.step.is_some() => format!("{other}{}", self.at_step()),
             other => other.to_owned(),
@@ -65,14 +66,20 @@ impl Report {
     }
 
     fn sections(&self) -> Vec<(&'static str, Vec<String>)> {
+        let shadow = self.judgement.as_ref().and_then(|judgement| judgement.shadow.as_ref());
+        // Routes that no user took on it may well have been copied.
+        let unknown =
+            if shadow.is_some() && !self.was_exposed() { vec![] } else { unknown_lines(&self.unknown) };
         let all = vec![
             ("Because", self.because_lines()),
+            ("Shadow", shadow.map(shadow::lines).unwrap_or_default()),
+            ("Pairs", shadow.map(shadow::pair_lines).unwrap_or_default()),
             ("Where", where_lines(&self.routes)),
             ("First", self.first_lines()),
             ("Log", self.exits.iter().flat_map(log_lines).collect()),
             ("Changed", self.changed.clone()),
             ("Before", self.vetting.lines()),
-            ("Unknown", unknown_lines(&self.unknown)),
+            ("Unknown", unknown),
             ("Cost", self.cost_lines()),
             ("Timeline", self.timeline_lines()),
         ];
@@ -165,7 +172,7 @@ fn ended(exit: &ExitCapture) -> Option<String> {
     ))
 }
 
-fn stamp(at: Timestamp) -> String {
+pub(super) fn stamp(at: Timestamp) -> String {
     at.rfc3339().get(11..23).map_or_else(|| at.rfc3339(), str::to_owned)
 }
 

@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use staunch_model::{InstanceId, Revision, RolloutKind, SplitGeneration, Timestamp};
+use staunch_model::{InstanceId, Revision, RolloutKind, RolloutSpec, ShadowThen, SplitGeneration, Timestamp};
 
-use super::fixture::{BAKE, DRAIN, HOLD, PAUSE, PREPARE, START, STEP, Say, name, spec};
+use super::fixture::{BAKE, DRAIN, HOLD, PAUSE, PREPARE, START, STEP, Say, name, shadow, spec};
 use crate::{
     Cause, Command, Event, ExitRecord, InstanceState, InstanceStatus, Observed, ObservedSplit, Pace, Phase,
     Rollout, Snapshot, SplitWish, command, decide, waiting,
@@ -67,9 +67,13 @@ const FLEETS: [Fleet; 8] = [
 /// Just before and just at each moment that means something in a phase.
 fn moments(phase: &Phase) -> Vec<Duration> {
     let ends: &[Duration] = match phase {
-        Phase::Pending | Phase::Succeeded | Phase::RolledBack { .. } | Phase::Rejected { .. } => &[],
+        Phase::Pending
+        | Phase::Succeeded
+        | Phase::Shadowed { .. }
+        | Phase::RolledBack { .. }
+        | Phase::Rejected { .. } => &[],
         Phase::Preparing => &[PREPARE],
-        Phase::Progressing { .. } => &[HOLD, STEP, PAUSE],
+        Phase::Shadowing { .. } | Phase::Progressing { .. } => &[HOLD, STEP, PAUSE],
         Phase::Promoting => &[STEP],
         Phase::Baking { .. } => &[BAKE, BAKE.saturating_add(STEP), PAUSE],
         Phase::RollingBack { .. } => &[DRAIN, DRAIN.saturating_add(UNANSWERED)],
@@ -156,7 +160,7 @@ fn normal(mut rollout: Rollout) -> Rollout {
         }
     };
     match &mut rollout.phase {
-        Phase::Progressing { pace: own, .. } => pace(own),
+        Phase::Shadowing { pace: own } | Phase::Progressing { pace: own, .. } => pace(own),
         Phase::Baking { until, pace: own } => {
             *until = back(*until);
             pace(own);
@@ -164,7 +168,12 @@ fn normal(mut rollout: Rollout) -> Rollout {
         Phase::RollingBack { cause } | Phase::RolledBack { cause } => {
             *cause = Cause::Harm { because: String::new() }
         }
-        Phase::Pending | Phase::Preparing | Phase::Promoting | Phase::Succeeded | Phase::Rejected { .. } => {}
+        Phase::Pending
+        | Phase::Preparing
+        | Phase::Promoting
+        | Phase::Succeeded
+        | Phase::Shadowed { .. }
+        | Phase::Rejected { .. } => {}
     }
     rollout.paused = if rollout.paused.is_zero() { Duration::ZERO } else { HOLD };
     (rollout.admitted, rollout.entered) = (START, START);
@@ -205,8 +214,19 @@ fn commanded(rollout: &Rollout, at: Timestamp) -> Vec<Rollout> {
 /// Breadth-first from an admission; every state under its serialised form.
 fn reachable(kind: RolloutKind, from: Option<u8>, pause: bool) -> Vec<Rollout> {
     let mut spec = spec(1, kind, from, 2);
-    spec.replicas = 2;
     spec.strategy.steps.iter_mut().skip(1).for_each(|step| step.pause = pause);
+    reachable_by(spec)
+}
+
+fn reachable_with_shadow(then: ShadowThen) -> Vec<Rollout> {
+    let mut spec = spec(1, RolloutKind::Canary, Some(1), 2);
+    spec.strategy.steps.truncate(1);
+    spec.strategy.shadow = Some(shadow(then));
+    reachable_by(spec)
+}
+
+fn reachable_by(mut spec: RolloutSpec) -> Vec<Rollout> {
+    spec.replicas = 2;
     let first = normal(Rollout::admit(spec, GENERATION, "anna".to_owned(), START));
     let mut seen = BTreeMap::new();
     let mut queue = VecDeque::from([first]);
@@ -241,6 +261,8 @@ fn explore() -> Vec<Rollout> {
     all.extend(reachable(RolloutKind::Canary, Some(1), true));
     all.extend(reachable(RolloutKind::First, None, false));
     all.extend(reachable(RolloutKind::Rollback, Some(1), false));
+    all.extend(reachable_with_shadow(ShadowThen::Canary));
+    all.extend(reachable_with_shadow(ShadowThen::Stop));
     all
 }
 
@@ -251,6 +273,8 @@ fn the_exploration_sees_every_phase() {
     let all =
         ["INIT", "DEPLOYING", "CANARY_WAITING", "CANARY_EVALUATING", "PROMOTING", "VERIFYING", "VERIFIED"];
     assert!(all.iter().chain(&["ROLLBACK"]).all(|name| names.contains(name)), "{names:?}");
+    let has = |name: &str| everywhere().iter().any(|rollout| rollout.phase.name() == name);
+    assert!(has("shadowing") && has("shadowed"));
 }
 
 #[test]
@@ -264,7 +288,7 @@ fn abort_reaches_stable_from_everywhere() {
         for facts in &all_facts(&back.phase) {
             let (next, events) = step(&back, facts);
             assert_eq!(next.wish.stable, rollout.spec.from.as_ref().map(|from| from.digest.clone()));
-            assert_eq!(next.wish.canary, None);
+            assert_eq!((next.wish.canary.as_ref(), next.wish.mirror.as_ref()), (None, None));
             assert!(matches!(next.phase, Phase::RollingBack { .. } | Phase::RolledBack { .. }), "{events:?}");
             assert!(
                 commanded(&next, START).iter().all(|said| said.phase == next.phase),
@@ -323,6 +347,27 @@ fn decide_emits_only_legal_events() {
                 !moved || next.wish.generation > rollout.wish.generation,
                 "a new wish without a new generation"
             );
+        }
+    }
+}
+
+/// Copies are no users: what decides about a canary does not see them, and no copy is left when a stage is over.
+#[test]
+fn copies_go_where_the_shadow_is_and_nowhere_else() {
+    for rollout in everywhere() {
+        let shadowing = matches!(rollout.phase, Phase::Shadowing { .. });
+        assert_eq!(rollout.wish.mirror.is_some(), shadowing, "{:?}", rollout.phase);
+        assert!(!shadowing || rollout.wish.canary.is_none(), "no user is on a shadow");
+    }
+}
+
+#[test]
+fn no_user_is_on_a_version_whose_shadow_has_not_passed() {
+    for rollout in everywhere().iter().filter(|rollout| matches!(rollout.phase, Phase::Shadowing { .. })) {
+        for facts in &all_facts(&rollout.phase) {
+            let (next, _) = step(rollout, facts);
+            let passed = matches!(facts.say, Say::Pass | Say::StalePass | Say::Finding);
+            assert!(passed || next.wish.canary.is_none(), "{facts:?}");
         }
     }
 }

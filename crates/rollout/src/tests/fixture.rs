@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use staunch_analysis::{Finding, GateReading, Judgement, Outcome, Verdict};
+use staunch_analysis::{Finding, GateReading, Judgement, Outcome, ShadowReading, Verdict};
 use staunch_model::{
-    EvidenceSpec, FileHash, GateLimit, GateSpec, HealthSpec, Metric, NoData, ProbeSpec, ProbeTarget,
-    Revision, RevisionDigest, RolloutId, RolloutKind, RolloutSpec, RunSpec, ServiceName, SplitGeneration,
-    Step, StopSpec, Strategy, Timestamp, TriggerSpec, Weight,
+    EvidenceSpec, FileHash, GateLimit, GateSpec, HealthSpec, Metric, MirrorSpec, NoData, ProbeSpec,
+    ProbeTarget, Revision, RevisionDigest, RolloutId, RolloutKind, RolloutSpec, RunSpec, ServiceName,
+    ShadowCounts, ShadowSpec, ShadowThen, SplitGeneration, Step, StopSpec, Strategy, Timestamp, TriggerSpec,
+    Weight,
 };
 
 pub(super) const START: Timestamp = Timestamp(1_000_000);
@@ -149,7 +150,45 @@ impl Say {
             requests_total: 100,
             failed_total: 6,
             warming: false,
+            shadow: Some(shadow_reading(self.outcome())),
         })
+    }
+}
+
+/// A stage before the steps, in which half of the requests are copied.
+pub(super) fn shadow(then: ShadowThen) -> ShadowSpec {
+    let mirror = MirrorSpec {
+        share: percent(50.0),
+        methods: ["GET".to_owned()].into(),
+        headers: vec![],
+        ignore: vec![],
+        max_body: 1_000,
+        concurrency: 8,
+    };
+    ShadowSpec {
+        mirror,
+        hold: HOLD,
+        requests: 10,
+        max_differences: 0.01,
+        max_errors: 0.01,
+        max_slower: 0.5,
+        then,
+    }
+}
+
+fn shadow_reading(outcome: Outcome) -> ShadowReading {
+    ShadowReading {
+        outcome,
+        because: "12 of 95 answers differ".to_owned(),
+        counts: ShadowCounts { pairs: 95, different: 12, ..ShadowCounts::default() },
+        timed: 20,
+        slower: 3,
+        tests: vec![],
+        log_e_harm: 4.65,
+        harm_limit: 4.605_170_185_988_091,
+        needs: Some(40),
+        volatile: vec![],
+        examples: vec![],
     }
 }
 

@@ -3,9 +3,9 @@
 use proptest::prelude::{Just, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use proptest::strategy::Strategy as _;
 use proptest::test_runner::Config;
-use staunch_model::{GateSpec, NoData, RevisionDigest, RolloutKind, RolloutSpec, Weight};
+use staunch_model::{GateSpec, NoData, RevisionDigest, RolloutKind, RolloutSpec, ShadowThen, Weight};
 
-use super::fixture::{DRAIN, Say, revision, spec};
+use super::fixture::{DRAIN, Say, revision, shadow, spec};
 use super::world::{Birth, Fault, LONGEST_ROLLBACK, Turn, World};
 use crate::{Action, Cause, Command, Event, Phase, Service, SplitWish};
 
@@ -20,6 +20,7 @@ struct Script {
     replicas: (u32, u32),
     steps: usize,
     pause_at: Option<usize>,
+    shadow: Option<ShadowThen>,
     birth: Birth,
     lag: u32,
     tunnels: bool,
@@ -33,6 +34,7 @@ impl Script {
         let mut spec = spec(2, self.kind, Some(1), 2);
         spec.replicas = self.replicas.1;
         spec.strategy.steps.truncate(self.steps);
+        spec.strategy.shadow = self.shadow.map(shadow);
         if let Some(step) = self.pause_at.and_then(|at| spec.strategy.steps.get_mut(at)) {
             step.pause = true;
         }
@@ -118,12 +120,13 @@ fn scripts() -> impl proptest::strategy::Strategy<Value = Script> {
     let shape = (kind, (1..5_u32, 1..5_u32), 0..4_usize, proptest::option::weighted(0.2, 0..3_usize));
     let passing = says(&[Say::Pass, Say::Pass, Say::Undecided, Say::StalePass, Say::Nothing]);
     let mixed = prop_oneof![2 => passing, 1 => says(&Say::ALL)];
-    let outside = (births(), 0..8_u32, any::<bool>());
+    let then = prop_oneof![Just(ShadowThen::Canary), Just(ShadowThen::Stop)];
+    let outside = (births(), 0..8_u32, any::<bool>(), proptest::option::weighted(0.3, then));
     (shape, outside, mixed, commands(&Command::ALL), faults()).prop_map(
         |(shape, outside, says, commands, faults)| {
             let (kind, replicas, steps, pause_at) = shape;
-            let (birth, lag, tunnels) = outside;
-            Script { kind, replicas, steps, pause_at, birth, lag, tunnels, says, commands, faults }
+            let (birth, lag, tunnels, shadow) = outside;
+            Script { kind, replicas, steps, pause_at, shadow, birth, lag, tunnels, says, commands, faults }
         },
     )
 }
@@ -281,7 +284,9 @@ proptest! {
         script in scripts(),
         says in says(&[Say::Nothing, Say::Undecided, Say::StalePass, Say::Finding, Say::NoData(NoData::Hold)]),
     ) {
-        let script = Script { kind: RolloutKind::Canary, commands: vec![], steps: script.steps.max(1), says, ..script };
+        let shadow = script.shadow.map(|_| ShadowThen::Canary);
+        let script =
+            Script { kind: RolloutKind::Canary, commands: vec![], steps: script.steps.max(1), says, shadow, ..script };
         let world = script.run();
         let passed = |event: &Event| matches!(event, Event::StepPassed { .. } | Event::PromotionStarted { .. });
         let second = world.journal.iter().skip_while(|(_, _, event)| !matches!(event, Event::Succeeded { .. }));
@@ -313,7 +318,8 @@ proptest! {
         // The evidence comes late at each step, but it comes.
         let says = late.iter().scan(0, |at, wait| { *at += 50; Some([(*at - 40, Say::Undecided), (*at - 40 + wait, Say::Pass)]) });
         let says = says.flatten().chain([(250, Say::Pass)]).collect();
-        let script = Script { pause_at: None, commands: vec![], faults: vec![], says, birth, ..script };
+        let shadow = script.shadow.map(|_| ShadowThen::Canary);
+        let script = Script { pause_at: None, commands: vec![], faults: vec![], says, birth, shadow, ..script };
         let mut spec = script.spec();
         spec.gates.retain(|_: &GateSpec| gates);
         let mut world = script.run_with(spec);

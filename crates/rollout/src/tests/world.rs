@@ -227,9 +227,10 @@ impl World {
 
     fn lapse(&mut self) {
         let Some(told) = &mut self.told else { return };
-        if self.effective.generation == told.wish.generation && told.wish.canary.is_some() {
+        if self.effective.generation == told.wish.generation && told.wish.is_leased() {
             told.lapsed = true;
             self.effective.canary = None;
+            self.effective.mirror = None;
         }
     }
 

@@ -16,12 +16,16 @@ impl Course<'_> {
         let end = match self.service.rollout.as_ref().map(|rollout| &rollout.phase) {
             Some(Phase::Succeeded) => End::Promoted,
             Some(Phase::RollingBack { .. } | Phase::RolledBack { .. }) if self.by_evidence() => End::Blamed,
-            Some(Phase::RollingBack { .. } | Phase::RolledBack { .. } | Phase::Rejected { .. }) => {
-                End::GaveUp
-            }
+            Some(
+                Phase::RollingBack { .. }
+                | Phase::Shadowed { .. }
+                | Phase::RolledBack { .. }
+                | Phase::Rejected { .. },
+            ) => End::GaveUp,
             Some(
                 Phase::Pending
                 | Phase::Preparing
+                | Phase::Shadowing { .. }
                 | Phase::Progressing { .. }
                 | Phase::Promoting
                 | Phase::Baking { .. },

@@ -28,8 +28,10 @@ impl Course<'_> {
             Phase::Baking { until, .. } => Some(until.0),
             Phase::Pending
             | Phase::Preparing
+            | Phase::Shadowing { .. }
             | Phase::Promoting
             | Phase::Succeeded
+            | Phase::Shadowed { .. }
             | Phase::RollingBack { .. }
             | Phase::RolledBack { .. }
             | Phase::Rejected { .. } => None,

@@ -27,9 +27,13 @@ pub(crate) enum Fault {
     Leaks,
     /// Takes its time until it listens.
     SlowStart,
+    /// Its offers have another price.
+    OtherPrice,
+    /// An answer that never ends.
+    Endless,
 }
 
-const NAMES: [(&str, Fault); 15] = [
+const NAMES: [(&str, Fault); 17] = [
     ("none", Fault::None),
     ("errors", Fault::Errors),
     ("some-errors", Fault::SomeErrors),
@@ -45,6 +49,8 @@ const NAMES: [(&str, Fault); 15] = [
     ("floods", Fault::Floods),
     ("leaks", Fault::Leaks),
     ("slow-start", Fault::SlowStart),
+    ("other-price", Fault::OtherPrice),
+    ("endless", Fault::Endless),
 ];
 
 impl Fault {
@@ -76,12 +82,14 @@ impl Fault {
             | Self::HalfBody
             | Self::Resets
             | Self::Slow
+            | Self::OtherPrice
+            | Self::Endless
             | Self::NeverReady => {}
         }
     }
 }
 
-fn say(line: &str) {
+pub(super) fn say(line: &str) {
     drop(writeln!(std::io::stderr(), "{line}"));
 }
 

@@ -8,6 +8,7 @@ use std::thread::{sleep, spawn};
 use std::time::Duration;
 
 use super::Fault;
+use super::fault::say;
 
 const WORK: Duration = Duration::from_millis(1);
 /// Longer than anybody waits.
@@ -18,8 +19,11 @@ static PAGES: AtomicU64 = AtomicU64::new(0);
 static RELEASE: LazyLock<String> = LazyLock::new(|| std::env::var("APP_RELEASE").unwrap_or_default());
 
 struct Request {
+    method: String,
     path: String,
     upgrade: bool,
+    /// A copy of a request, not the request itself.
+    copied: bool,
 }
 
 pub(crate) fn serve(port: u16, fault: Fault) {
@@ -47,8 +51,10 @@ fn read(reader: &mut BufReader<TcpStream>) -> io::Result<Option<Request>> {
     if reader.read_line(&mut line)? == 0 {
         return Ok(None);
     }
-    let path = line.split(' ').nth(1).unwrap_or("/").to_owned();
-    let (mut length, mut upgrade) = (0, false);
+    let mut words = line.split(' ').map(str::to_owned);
+    let method = words.next().unwrap_or_default();
+    let path = words.next().unwrap_or_else(|| "/".to_owned());
+    let (mut length, mut upgrade, mut copied) = (0, false, false);
     loop {
         let mut field = String::new();
         reader.read_line(&mut field)?;
@@ -57,16 +63,20 @@ fn read(reader: &mut BufReader<TcpStream>) -> io::Result<Option<Request>> {
         match name {
             "content-length" => length = value.trim().parse().map_err(io::Error::other)?,
             "upgrade" => upgrade = true,
+            "staunch-shadow" => copied = value.trim() == "1",
             _ => {}
         }
     }
     io::copy(&mut reader.take(length), &mut io::sink())?;
-    Ok(Some(Request { path, upgrade }))
+    Ok(Some(Request { method, path, upgrade, copied }))
 }
 
 fn answer(stream: &mut TcpStream, request: &Request, fault: Fault) -> io::Result<()> {
     if request.path == "/healthz" {
         return page(stream, if fault == Fault::NeverReady { 503 } else { 200 }, "health");
+    }
+    if request.copied && request.method == "POST" {
+        say("a copied POST");
     }
     sleep(WORK);
     // Broken in every release, for stories in which users meet failures.
@@ -95,7 +105,10 @@ fn answer(stream: &mut TcpStream, request: &Request, fault: Fault) -> io::Result
             sleep(Duration::from_millis(100));
             page(stream, 200, &RELEASE)
         }
+        Fault::Endless => endless(stream),
+        Fault::None | Fault::OtherPrice if request.path == "/offer" => offer(stream, fault, nth),
         Fault::None
+        | Fault::OtherPrice
         | Fault::SomeErrors
         | Fault::OneRoute
         | Fault::ExitsAtOnce
@@ -110,6 +123,28 @@ fn answer(stream: &mut TcpStream, request: &Request, fault: Fault) -> io::Result
 
 fn page(stream: &mut TcpStream, status: u16, text: &str) -> io::Result<()> {
     write!(stream, "HTTP/1.1 {status} Said\r\ncontent-length: {}\r\n\r\n{text}", text.len())
+}
+
+/// JSON in which a number and the time change from answer to answer.
+fn offer(stream: &mut TcpStream, fault: Fault, nth: u64) -> io::Result<()> {
+    let price = if fault == Fault::OtherPrice { 13 } else { 12 };
+    let at = std::time::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
+    let text = format!(
+        r#"{{"request":"{nth}","at":{at},"items":[{{"name":"tea","price":{price},"id":{nth}}}],"token":"secret-{nth}"}}"#
+    );
+    let length = text.len();
+    write!(
+        stream,
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{text}"
+    )
+}
+
+fn endless(stream: &mut TcpStream) -> io::Result<()> {
+    stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")?;
+    let chunk = format!("4000\r\n{}\r\n", "x".repeat(0x4000));
+    loop {
+        stream.write_all(chunk.as_bytes())?;
+    }
 }
 
 fn echo(stream: &mut TcpStream, reader: &mut BufReader<TcpStream>) -> io::Result<()> {

@@ -42,6 +42,11 @@ impl Load {
         Self::with(target, RATE, &[("GET", "/"), ("GET", "/products"), ("GET", "/cart")])
     }
 
+    /// Users who go this way.
+    pub(crate) fn walking(target: SocketAddr, walk: &'static [(&str, &str)]) -> Self {
+        Self::with(target, RATE, walk)
+    }
+
     fn with(target: SocketAddr, rate: u32, walk: &'static [(&str, &str)]) -> Self {
         let goes = Arc::new(AtomicBool::new(true));
         let answered = Arc::new(AtomicU64::new(0));
