@@ -1,7 +1,11 @@
 //! What the tests of this room are made of.
 
+use std::collections::BTreeMap;
+
 use staunch_model::{
-    Failure, FailureKind, InstanceId, RevisionDigest, ServiceName, SplitGeneration, Timestamp,
+    EvidenceSpec, Failure, FailureKind, HealthSpec, InstanceId, Revision, RevisionDigest, RolloutId,
+    RolloutKind, RolloutSpec, RunSpec, ServiceName, SplitGeneration, StopSpec, Strategy, Timestamp,
+    TriggerSpec,
 };
 
 pub(crate) fn shop() -> ServiceName {
@@ -30,5 +34,35 @@ pub(crate) fn failure(client: u64) -> Failure {
         trace: None,
         shielded: false,
         warming: false,
+    }
+}
+
+/// From one content to another.
+pub(crate) fn rollout_of(service: &ServiceName) -> RolloutSpec {
+    let revision = |digest| Revision {
+        digest: RevisionDigest::from_sha256(digest),
+        service: service.clone(),
+        label: "v".to_owned(),
+        created: Timestamp(0),
+        files: vec![],
+        run: RunSpec {
+            command: vec!["app".to_owned()],
+            dir: "/srv".to_owned(),
+            env: BTreeMap::new(),
+            health: HealthSpec::default(),
+            stop: StopSpec::default(),
+        },
+    };
+    RolloutSpec {
+        id: RolloutId(1),
+        service: service.clone(),
+        kind: RolloutKind::Canary,
+        from: Some(revision([1; 32])),
+        to: revision([2; 32]),
+        replicas: 1,
+        strategy: Strategy::default(),
+        gates: vec![],
+        triggers: TriggerSpec::default(),
+        evidence: EvidenceSpec::default(),
     }
 }

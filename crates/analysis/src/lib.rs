@@ -36,6 +36,7 @@ mod replay;
 mod severity;
 mod shadow;
 mod track;
+mod trigger;
 mod verdict;
 mod words;
 
@@ -54,4 +55,5 @@ pub use replay::{Asked, Course, Difference, Moment, Record, Replay, ReplayError,
 pub use severity::{Severity, severity};
 pub use shadow::{Shadow, ShadowReading, ShadowTest};
 pub use track::{Bin, Track};
+pub use trigger::{Ended, Facts, Firing, Fleet, Grade, Means, TriggerReading, TriggerState, Triggers, Usage};
 pub use verdict::{Band, Bounds, Finding, GateReading, Judgement, Outcome, SourceReading, Verdict};

@@ -85,6 +85,10 @@ pub enum Finding {
     ErrorSpike { because: String },
     /// Traffic is not split as configured: a routing fault, the analysis cannot be trusted.
     SampleRatioMismatch { because: String },
+    /// A trigger's lower limit was broken: nothing is held.
+    TriggerWarning { trigger: String, because: String },
+    /// A dependency of both versions fails: the canary is not blamed.
+    SharedDependency { trigger: String, because: String },
 }
 
 /// One look at everything.
@@ -163,6 +167,10 @@ impl Finding {
             }
             Self::ErrorSpike { because } => format!("failures have risen: {because}"),
             Self::SampleRatioMismatch { because } => format!("routing fault: {because}"),
+            Self::TriggerWarning { trigger, because } => format!("trigger {trigger} warns: {because}"),
+            Self::SharedDependency { trigger, because } => {
+                format!("trigger {trigger}: nobody is taken back: {because}")
+            }
         }
     }
 }

@@ -13,6 +13,7 @@ mod rollout;
 mod service;
 mod shadow;
 mod time;
+mod trigger;
 mod vetting;
 
 pub use budget::{Budget, BurnRate, Objective, ServiceBudget, Spend};
@@ -28,6 +29,7 @@ pub use rollout::{
 pub use service::{Exit, Instance, InstanceLog, Logs, Point, Service, ServiceList, Traffic};
 pub use shadow::{Shadow, ShadowCounts, ShadowDifference, ShadowExample, ShadowTest};
 pub use time::Time;
+pub use trigger::Trigger;
 pub use vetting::{Check, Confidence, Factor, Objection, Reliability, ReliabilityRow, Vetting};
 
 pub(crate) use rollout::command_key;

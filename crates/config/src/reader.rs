@@ -49,7 +49,7 @@ impl<'a> Section<'a> {
     ) -> Self {
         Self { table, entries: Some(entries), span, path }
     }
-    fn absent(table: &'static Table, path: String) -> Self {
+    pub(crate) fn absent(table: &'static Table, path: String) -> Self {
         Self { table, entries: None, span: 0..0, path }
     }
     pub(crate) fn is_present(&self) -> bool {
@@ -124,6 +124,22 @@ impl<'t> Reader<'t> {
         }
         let alone = read(key, value.get_ref()).map_err(|flaw| self.flawed(value, flaw)).ok();
         (Section::absent(table, path), alone)
+    }
+
+    /// The table under a key that may also hold a plain value; then it reads as all defaults.
+    pub(crate) fn table_or_plain<'a>(
+        &mut self,
+        parent: &Section<'a>,
+        name: &str,
+        table: &'static Table,
+    ) -> Section<'a> {
+        self.note_origin(parent, parent.key(name));
+        let path = parent.path_of(name);
+        let value = parent.find(name).and_then(|value| Some((value.span(), value.get_ref().as_table()?)));
+        match value {
+            Some((place, entries)) => self.open(Section::new(table, entries, place, path)),
+            None => Section::absent(table, path),
+        }
     }
 
     /// Notes keys that are not listed.

@@ -405,6 +405,46 @@ fn ambiguous_port(port: &str) -> Flaw {
     ))
 }
 
+/// `host:port`; a name is looked up when it is asked.
+pub(crate) fn host_port(key: &Key, value: &DeValue<'_>) -> Read<String> {
+    let text = string(key, value)?;
+    if is_host_port(text) { Ok(text.to_owned()) } else { Err(not_an_address(key, text)) }
+}
+
+fn is_host_port(text: &str) -> bool {
+    let Some((host, port)) = text.rsplit_once(':') else { return false };
+    let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let host_is_fine = match inner {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b)),
+    };
+    host_is_fine && host.len() <= 255 && port_number(port).is_some_and(|port| port > 0)
+}
+
+fn not_an_address(key: &Key, text: &str) -> Flaw {
+    Flaw::new(Code::DependencyAddress, format!("`{}`: \"{text}\" is not a host and a port", key.name))
+}
+
+/// `http://host[:port][/path]` as address and path.
+pub(crate) fn http_url(key: &Key, value: &DeValue<'_>) -> Read<(String, String)> {
+    let text = string(key, value)?;
+    let rest = text.strip_prefix("http://").ok_or_else(|| no_plain_http(key, text))?;
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let ported = if is_host_port(authority) { authority.to_owned() } else { format!("{authority}:80") };
+    let path = if path.is_empty() { "/" } else { path };
+    let well = is_host_port(&ported) && path.bytes().all(|b| b.is_ascii_graphic() && b != b'#');
+    if well { Ok((ported, path.to_owned())) } else { Err(not_an_address(key, text)) }
+}
+
+fn no_plain_http(key: &Key, text: &str) -> Flaw {
+    let flaw =
+        Flaw::new(Code::DependencyAddress, format!("`{}`: \"{text}\" is not a plain http address", key.name));
+    if text.starts_with("https://") {
+        return flaw.help("only http is asked; for TLS use command = [\"curl\", \"-fsS\", \"https://…\"]");
+    }
+    flaw.help(format!("write \"http://{text}\""))
+}
+
 pub(crate) fn words(key: &Key, value: &DeValue<'_>) -> Read<Vec<String>> {
     let words = match value {
         DeValue::String(_) => command::split(string(key, value)?).map_err(|flaw| command_flaw(key, flaw))?,

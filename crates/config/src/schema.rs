@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 use toml::de::DeValue;
 
 use crate::v1::keys::{Given, Key, Kind, METRIC_GATE, RELEASE, ROOT, SERVICE, STEP, Table};
+use crate::v1::trigger_keys::DEPENDENCY;
 
 /// A service's name.
 const NAME: &str = "^[a-z][a-z0-9-]{0,62}$";
@@ -79,6 +80,19 @@ fn form(kind: &Kind) -> Map<String, Value> {
         Kind::Growth => text(r"^\+\s*[0-9]+(\.[0-9]+)?\s*%$", &["+10%"]),
         Kind::Points => text(r"^\+\s*[0-9]+(\.[0-9]+)?\s*pp$", &["+0.5pp"]),
         Kind::Size { .. } => text(r"^[0-9]+(\.[0-9]+)?\s*([kKMGT]?B|[KMGT]iB)$", &["10MB", "512KiB"]),
+        Kind::SizeOrTable { least, most, table: inner } => {
+            let mut either = form(&Kind::Size { least: *least, most: *most });
+            either.extend(table(inner));
+            either.insert("type".to_owned(), json!(["string", "object"]));
+            Value::Object(either)
+        }
+        Kind::HostPort => text(r"^\S+:[0-9]{1,5}$", &["127.0.0.1:5432", "db.internal:5432"]),
+        Kind::HttpUrl => text("^http://", &["http://127.0.0.1:9000/health"]),
+        Kind::Dependencies => json!({
+            "type": "object",
+            "propertyNames": { "pattern": NAME },
+            "additionalProperties": Value::Object(table(&DEPENDENCY)),
+        }),
         Kind::Integer { least, most } => json!({ "type": "integer", "minimum": least, "maximum": most }),
         Kind::Weight => weight(),
         Kind::Flag => json!({ "type": "boolean" }),

@@ -19,6 +19,7 @@ mod releases;
 mod run;
 mod scribe;
 mod thrift;
+mod triggers;
 mod turn;
 mod view;
 mod watch;

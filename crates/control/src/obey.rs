@@ -143,6 +143,7 @@ impl Loop {
         if let Some(first) = rollout.strategy.steps.first_mut().filter(|_| vetting.asks()) {
             first.pause = true;
         }
+        crate::triggers::attribute(&mut rollout.triggers, &self.book.service(&spec.name).dependencies);
         let started = Deployed::Started {
             rollout: rollout.id.0,
             from: rollout.from.as_ref().map(|from| from.label.clone()),

@@ -65,6 +65,7 @@ impl Loop {
         self.judge(name, reports, &observed);
         self.feel_pulse(name);
         self.weigh_budget(name, false);
+        self.look_at_triggers(name, reports, &observed);
         self.note_world(name, &observed);
         self.decide(name, &observed);
         let acted = self.act(name, &observed);
@@ -110,8 +111,11 @@ impl Loop {
             let Some(rollout) = self.book.services.get(name).and_then(|service| service.active()) else {
                 return;
             };
-            let judgement = self.watches.get(name).and_then(|watch| watch.judgement.as_ref());
-            let snapshot = Snapshot { now: self.clock.now(), observed, judgement, budget: facts.as_ref() };
+            let watch = self.watches.get(name);
+            let judgement = watch.and_then(|watch| watch.judgement.as_ref());
+            let fired = watch.and_then(|watch| watch.armed.fired());
+            let snapshot =
+                Snapshot { now: self.clock.now(), observed, judgement, fired, budget: facts.as_ref() };
             let events = staunch_rollout::decide(rollout, &snapshot);
             if events.is_empty() || self.enact(name, &Actor::Staunch, &events).is_err() {
                 return;
@@ -264,6 +268,9 @@ impl Loop {
         let saved = watch.case.as_ref().map(|case| serde_json::to_vec(&(case.rollout, &case.hearing)));
         if let Some(Ok(bytes)) = saved {
             self.book.save_checkpoint(&checkpoint_key(name), bytes);
+        }
+        if let Some((key, bytes)) = self.checkpoint_triggers(name) {
+            self.book.save_checkpoint(&key, bytes);
         }
     }
 

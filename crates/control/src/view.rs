@@ -1,7 +1,7 @@
 //! What the loop shows: one value per service, replaced whole after each turn.
 
 use serde::{Deserialize, Serialize};
-use staunch_analysis::Judgement;
+use staunch_analysis::{Judgement, TriggerReading, Triggers};
 use staunch_model::{SplitGeneration, Timestamp, Weight};
 use staunch_rollout::{InstanceStatus, Phase, Waiting};
 
@@ -80,6 +80,9 @@ pub struct RolloutView {
     pub waiting: Option<Waiting>,
     pub allowed: Vec<String>,
     pub judgement: Option<Judgement>,
+    /// What is armed, and how it stands.
+    #[serde(default)]
+    pub triggers: Vec<TriggerReading>,
     /// When the gates of this step will have passed, if the new revision is as good as the old.
     #[serde(default)]
     pub eta: Option<Eta>,
@@ -163,7 +166,7 @@ fn show_rollout(
     let judgement = watch
         .and_then(|watch| watch.judgement.clone())
         .filter(|_| rollout.is_active() || rollout.ended.is_some());
-    let snapshot = Snapshot { now, observed, judgement: judgement.as_ref(), budget: facts };
+    let snapshot = Snapshot { now, observed, judgement: judgement.as_ref(), fired: None, budget: facts };
     let mut steps: Vec<_> =
         rollout.spec.strategy.steps.iter().map(|step| step.weight.ratio() * 100.0).collect();
     steps.push(100.0);
@@ -195,6 +198,10 @@ fn show_rollout(
         allowed: allowed(rollout).iter().map(|command| command.name().to_owned()).collect(),
         eta: watch.and_then(|watch| eta(watch, now)),
         judgement,
+        triggers: watch
+            .and_then(|watch| watch.armed.triggers.as_ref())
+            .map(Triggers::readings)
+            .unwrap_or_default(),
         traffic_back_ms: watch.and_then(|watch| watch.traffic_back_ms),
     }
 }

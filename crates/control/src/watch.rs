@@ -13,6 +13,7 @@ use crate::book::Book;
 use crate::budget::Budget;
 use crate::case::{Case, Past};
 use crate::live::Live;
+use crate::triggers::Armed;
 
 /// Gate changes recorded per rollout: a gate that flickers must not fill the journal.
 const GATE_CHANGES: usize = 100;
@@ -25,6 +26,7 @@ pub(crate) struct Watch {
     pub(crate) live: Live,
     pub(crate) case: Option<Case>,
     pub(crate) past: Past,
+    pub(crate) armed: Armed,
     pub(crate) pulse: Pulse,
     pub(crate) calibration: Calibration,
     pub(crate) budget: Option<Budget>,
@@ -62,6 +64,7 @@ impl Watch {
             live: Live::default(),
             case,
             past,
+            armed: Armed::default(),
             pulse,
             calibration: Calibration::default(),
             budget,
@@ -94,7 +97,9 @@ impl Watch {
     ) -> Self {
         let sticky = spec.edge.sticky.is_some();
         let Some(old) = old else {
-            return Self::new(spec, Some(Case::open(rollout, sticky, None, now)), Past::default(), now);
+            let case = Case::open(rollout, sticky, None, now);
+            let armed = Armed::for_rollout(rollout);
+            return Self { armed, ..Self::new(spec, Some(case), Past::default(), now) };
         };
         let case = Case::open(rollout, sticky, old.past.against(rollout), now);
         Self {
@@ -106,6 +111,7 @@ impl Watch {
             generation: old.generation,
             shifted: old.shifted,
             exits_seen: old.exits_seen,
+            armed: Armed::for_rollout(rollout),
             ..Self::new(spec, Some(case), old.past, now)
         }
     }
@@ -127,7 +133,8 @@ impl Watch {
             case
         });
         let past = Past::read(book.checkpoint(&past_key(&spec.name)));
-        let mut watch = Self::new(spec, case, past, now);
+        let armed = service.active().map(|rollout| Armed::resume(rollout, book)).unwrap_or_default();
+        let mut watch = Self { armed, ..Self::new(spec, case, past, now) };
         watch.generation = service.wish.generation;
         watch.shifted = service.wish.generation;
         watch

@@ -15,6 +15,7 @@ mod slo;
 mod strategy;
 mod table;
 mod time;
+mod trigger;
 mod weight;
 
 pub use actor::Actor;
@@ -37,8 +38,12 @@ pub use shadow::{
 pub use slo::{BudgetLevels, LatencyObjective, SloSpec};
 pub use strategy::{
     EvidenceSpec, EvidenceWeights, GateLimit, GateSpec, Metric, NoData, RolloutKind, RolloutSpec, Step,
-    Strategy, TriggerSpec,
+    Strategy,
 };
 pub use table::{Backend, CanaryRoute, RouteTable, WarmUp};
 pub use time::{Timestamp, duration_ms, human_duration};
+pub use trigger::{
+    DependencyLook, DependencySpec, DependencyTarget, SharedFault, Signal, TriggerCode, TriggerRule,
+    TriggerSpec,
+};
 pub use weight::{SplitGeneration, Weight, WeightError};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{GaugeSpec, Revision, RolloutId, ServiceName, ShadowSpec, Weight, duration_ms};
+use crate::{GaugeSpec, Revision, RolloutId, ServiceName, ShadowSpec, TriggerSpec, Weight, duration_ms};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Strategy {
@@ -130,34 +130,6 @@ pub enum NoData {
     Hold,
     Abort,
     Continue,
-}
-
-/// Always armed, from the first request on the canary to the end of the bake.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TriggerSpec {
-    /// Exits of the canary's instances within `crash_window` that make a crash loop.
-    pub crash_exits: u32,
-    #[serde(with = "duration_ms")]
-    pub crash_window: Duration,
-    /// How long the canary may have fewer ready instances than its share needs.
-    #[serde(with = "duration_ms")]
-    pub unready_for: Duration,
-    /// Resident memory of one canary instance, in bytes; `None` is unlimited.
-    pub memory_bytes: Option<u64>,
-    /// Share of requests failing during warm-up at which everything plainly fails (0.2 = 20 %).
-    pub catastrophic: f64,
-}
-
-impl Default for TriggerSpec {
-    fn default() -> Self {
-        Self {
-            crash_exits: 3,
-            crash_window: Duration::from_secs(60),
-            unready_for: Duration::from_secs(10),
-            memory_bytes: None,
-            catastrophic: 0.2,
-        }
-    }
 }
 
 /// How sure the gates must be.

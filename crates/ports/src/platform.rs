@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use staunch_model::{
-    EdgeReport, InstanceId, Revision, RevisionDigest, ServiceName, ServiceSpec, SplitGeneration, Timestamp,
+    DependencyLook, DependencySpec, EdgeReport, InstanceId, Revision, RevisionDigest, ServiceName,
+    ServiceSpec, SplitGeneration, Timestamp,
 };
 use staunch_rollout::{Action, Observed};
 
@@ -43,6 +44,12 @@ pub trait Platform: Send + Sync {
     /// The number that a command about this instance printed last; it is run in the background when `every` has
     /// passed. `None` while there is none.
     fn measure(&self, instance: &InstanceId, words: &[String], every: Duration) -> Option<f64>;
+    /// Looks at these in the background from now on, and at nothing else for this service. Idempotent.
+    fn watch_dependencies(&self, _service: &ServiceName, _specs: Vec<DependencySpec>) {}
+    /// How those that are watched answered last.
+    fn dependencies(&self, _service: &ServiceName) -> Vec<DependencyLook> {
+        vec![]
+    }
     fn set_waker(&self, waker: Waker);
     /// Removes stored content of revisions that are not named here.
     fn retain(&self, revisions: &[RevisionDigest]);

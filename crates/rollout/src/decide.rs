@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use staunch_analysis::{Judgement, Outcome};
+use staunch_analysis::{Firing, Judgement, Outcome};
 use staunch_model::{NoData, Timestamp};
 
 use crate::{
@@ -20,6 +20,8 @@ pub struct Snapshot<'a> {
     pub judgement: Option<&'a Judgement>,
     /// `None` for a service without an objective.
     pub budget: Option<&'a BudgetFacts>,
+    /// The trigger that takes it back, if one has fired.
+    pub fired: Option<&'a Firing>,
 }
 
 /// How long a canary may draw no request at all before a gate whose `no-data` is `abort` ends the rollout, unless
@@ -58,6 +60,7 @@ fn danger(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Option<Cause> {
     }
     harm(rollout, snapshot)
         .or_else(|| shadow::harm(rollout, snapshot))
+        .or_else(|| crate::trigger::cause(rollout, snapshot))
         .or_else(|| instance_trouble(rollout, snapshot))
         .or_else(|| unready(rollout, snapshot))
         .or_else(|| budget::danger(rollout, snapshot))
@@ -119,12 +122,12 @@ fn crash_loop(rollout: &Rollout, instance: &InstanceStatus, now: Timestamp) -> O
 
 /// Fewer ready instances than the traffic now routed to the new revision needs, for too long.
 fn unready(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Option<Cause> {
+    // A trigger of the file's own says how many may be missing, and for how long.
+    if rollout.spec.triggers.watches_health() && rollout.phase.is_exposed() {
+        return None;
+    }
     let to = &rollout.spec.to.digest;
-    let split = snapshot.observed.split.as_ref().filter(|_| rollout.phase.is_leased())?;
-    let canary = split.wish.canary.as_ref().filter(|(canary, _)| canary == to).map(|(_, weight)| *weight);
-    let mirror = split.wish.mirror.as_ref().filter(|mirror| &mirror.revision == to);
-    let routed = canary.or(mirror.map(|mirror| mirror.spec.share))?;
-    let needed = routed.of_replicas(rollout.spec.replicas);
+    let needed = needed(rollout, snapshot.observed)?;
     let ready = snapshot.observed.ready(to);
     let missing = needed.checked_sub(ready).filter(|missing| *missing > 0)? as usize;
     // With two missing there have certainly been too few since the second last one was lost; an instance that
@@ -134,6 +137,16 @@ fn unready(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Option<Cause> {
     let last = lost.get(missing - 1).or(lost.last())?;
     let long = snapshot.now.since(last.ready_changed) >= rollout.spec.triggers.unready_for;
     long.then(|| Cause::Unready { ready, needed, last: last_words(last) })
+}
+
+/// Instances that the traffic now routed to the new revision needs; `None` while none is.
+pub(crate) fn needed(rollout: &Rollout, observed: &Observed) -> Option<u32> {
+    let to = &rollout.spec.to.digest;
+    let split = observed.split.as_ref().filter(|_| rollout.phase.is_leased())?;
+    let canary = split.wish.canary.as_ref().filter(|(canary, _)| canary == to).map(|(_, weight)| *weight);
+    let mirror = split.wish.mirror.as_ref().filter(|mirror| &mirror.revision == to);
+    let routed = canary.or(mirror.map(|mirror| mirror.spec.share))?;
+    Some(routed.of_replicas(rollout.spec.replicas))
 }
 
 fn last_words(instance: &InstanceStatus) -> String {
@@ -156,11 +169,11 @@ fn silence(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Option<Cause> {
 }
 
 fn deadline(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Option<Cause> {
-    let (until, what, after) = deadline_of(rollout)?;
+    let (until, what, after) = first_deadline(rollout)?;
     if snapshot.now < until {
         return None;
     }
-    if rollout.phase == Phase::Preparing {
+    if rollout.phase == Phase::Preparing && what == PREPARATION {
         let last = snapshot.observed.of(&rollout.spec.to.digest).next();
         let last = last.map_or_else(|| "no instance was started".to_owned(), last_words);
         return Some(Cause::NeverReady { after, last });
@@ -168,15 +181,24 @@ fn deadline(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Option<Cause> {
     Some(Cause::Deadline { what: what.to_owned(), after })
 }
 
+const PREPARATION: &str = "the preparation";
+
+/// The phase's deadline or the whole rollout's, whichever comes first. The bake has neither.
+pub(crate) fn first_deadline(rollout: &Rollout) -> Option<(Timestamp, &'static str, Duration)> {
+    let phase = deadline_of(rollout);
+    let whole = crate::trigger::rollout_deadline(rollout);
+    phase.into_iter().chain(whole).min_by_key(|(until, _, _)| *until)
+}
+
 /// When the present phase must have ended, what it is called, and how long it may take. A paused rollout lives by
 /// the pause's own deadline, and its time does not count for the step. The bake has none: it ends by itself.
-pub(crate) fn deadline_of(rollout: &Rollout) -> Option<(Timestamp, &'static str, Duration)> {
+fn deadline_of(rollout: &Rollout) -> Option<(Timestamp, &'static str, Duration)> {
     let canary = &rollout.spec.strategy;
     if let Some(Pace::Paused { since, .. }) = rollout.phase.pace() {
         return Some((since.plus(canary.pause_deadline), "the pause", canary.pause_deadline));
     }
     let (what, span) = match rollout.phase {
-        Phase::Preparing => ("the preparation", canary.prepare_deadline),
+        Phase::Preparing => (PREPARATION, canary.prepare_deadline),
         Phase::Shadowing { .. } => ("the shadow stage", canary.step_deadline),
         Phase::Progressing { step, .. } => ("the step", step_span(rollout, step)),
         Phase::Promoting => ("the promotion", canary.step_deadline),

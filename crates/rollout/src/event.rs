@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use staunch_analysis::{Finding, GateReading, Judgement, Outcome};
 use staunch_model::{
-    Failure, Histogram, Outcomes, RolloutId, RolloutSpec, SplitGeneration, Timestamp, Weight, duration_ms,
-    human_duration,
+    Failure, Histogram, Outcomes, RolloutId, RolloutSpec, SplitGeneration, Timestamp, TriggerCode, Weight,
+    duration_ms, human_duration,
 };
 
 use crate::{BudgetEvent, ExitRecord, Vetting};
@@ -185,6 +185,12 @@ pub enum Cause {
         bytes: u64,
         limit: u64,
     },
+    /// A limit of `[triggers]` was broken for its time.
+    Trigger {
+        trigger: String,
+        code: TriggerCode,
+        because: String,
+    },
     Deadline {
         what: String,
         #[serde(with = "duration_ms")]
@@ -221,6 +227,7 @@ impl Cause {
             Self::CrashLoop { .. } => "crash-loop",
             Self::Unready { .. } => "unready",
             Self::Memory { .. } => "memory-limit",
+            Self::Trigger { code, .. } => code.name(),
             Self::Deadline { .. } => "deadline-passed",
             Self::NoData { .. } => "no-data",
             Self::Aborted { .. } => "aborted",
@@ -249,6 +256,7 @@ impl Cause {
             Self::Memory { instance, bytes, limit } => {
                 format!("{instance} uses {} MB of memory, limit {} MB", bytes / 1_000_000, limit / 1_000_000)
             }
+            Self::Trigger { trigger, because, .. } => format!("trigger {trigger} fired: {because}"),
             Self::Deadline { what, after } => format!("{what} did not end within {}", human_duration(*after)),
             Self::NoData { gate, because } => format!("gate {gate} has no data: {because}"),
             Self::Aborted { by, reason } if reason.is_empty() => format!("aborted by {by}"),

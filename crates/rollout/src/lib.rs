@@ -18,6 +18,7 @@ mod service;
 mod shadow;
 #[cfg(test)]
 mod tests;
+mod trigger;
 mod vetting;
 mod waiting;
 
@@ -38,5 +39,6 @@ pub use release::{
 pub use report::{Cost, Recorded, Report, TimelineRow, changed};
 pub use rollout::{IllegalEvent, Rollout};
 pub use service::Service;
+pub use trigger::facts;
 pub use vetting::{Objection, Vetting, vet};
 pub use waiting::{Waiting, WaitingOn, waiting};

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use staunch_analysis::Track;
 use staunch_analysis::budget::Level;
-use staunch_model::{Revision, RevisionDigest, ServiceName, SplitGeneration, Timestamp};
+use staunch_model::{
+    DependencyTarget, Revision, RevisionDigest, RolloutKind, ServiceName, SplitGeneration, Timestamp,
+};
 
 use crate::vetting::lesson;
 use crate::{BudgetEvent, Event, IllegalEvent, Phase, Rollout, SplitWish};
@@ -31,6 +33,9 @@ pub struct Service {
     /// How far its error budget is frozen, by the last that was recorded.
     #[serde(default)]
     pub frozen: Option<Level>,
+    /// What stable needs, as it was told when it was deployed.
+    #[serde(default)]
+    pub dependencies: Vec<DependencyTarget>,
 }
 
 impl Service {
@@ -53,6 +58,7 @@ impl Service {
             wish,
             track,
             frozen: None,
+            dependencies: vec![],
         }
     }
 
@@ -150,6 +156,11 @@ impl Service {
         let Some(rollout) = &self.rollout else { return };
         let new = rollout.spec.to.clone();
         self.replicas = rollout.spec.replicas;
+        // A person's way back is to an older revision: what that one needs was told with it, and is not known here.
+        if rollout.spec.kind != RolloutKind::Rollback {
+            self.dependencies =
+                rollout.spec.triggers.dependencies().map(|spec| spec.target.clone()).collect();
+        }
         self.previous.retain(|revision| revision.digest != new.digest);
         let old = self.stable.replace(new);
         self.previous

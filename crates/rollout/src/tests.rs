@@ -9,4 +9,5 @@ mod properties;
 mod releases;
 mod reports;
 mod stories;
+mod triggers;
 mod world;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use staunch_analysis::{Judgement, Outcome};
 use staunch_model::Timestamp;
 
-use crate::decide::{bake_ends, deadline_of, hold_ends, rollback_ends};
+use crate::decide::{bake_ends, first_deadline, hold_ends, rollback_ends};
 use crate::{Pace, Phase, Rollout, Snapshot, shadow};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,7 +56,7 @@ fn since(rollout: &Rollout) -> Timestamp {
 }
 
 fn end(rollout: &Rollout, snapshot: &Snapshot<'_>) -> (Timestamp, String) {
-    if let Some((until, _, _)) = deadline_of(rollout) {
+    if let Some((until, _, _)) = first_deadline(rollout) {
         return (until, TAKES_BACK.to_owned());
     }
     match &rollout.phase {
@@ -153,7 +153,8 @@ fn evidence_reason(judgement: &Judgement) -> (WaitingOn, String) {
             return (WaitingOn::Health, found.sentence());
         }
         Some(found @ Finding::SampleRatioMismatch { .. }) => return (WaitingOn::Source, found.sentence()),
-        None => {}
+        // They hold nothing and are no part of a judgement.
+        Some(Finding::TriggerWarning { .. } | Finding::SharedDependency { .. }) | None => {}
     }
     if judgement.warming {
         return (

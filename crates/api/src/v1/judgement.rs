@@ -91,7 +91,7 @@ pub struct Band {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    /// `stable-is-bad-too`, `sample-ratio-mismatch` or `error-spike`.
+    /// `stable-is-bad-too`, `sample-ratio-mismatch`, `error-spike`, `trigger-warning` or `shared-dependency`.
     pub kind: String,
     pub sentence: String,
 }
@@ -170,6 +170,8 @@ impl From<&analysis::Finding> for Finding {
             analysis::Finding::StableIsBadToo { .. } => "stable-is-bad-too",
             analysis::Finding::ErrorSpike { .. } => "error-spike",
             analysis::Finding::SampleRatioMismatch { .. } => "sample-ratio-mismatch",
+            analysis::Finding::TriggerWarning { .. } => "trigger-warning",
+            analysis::Finding::SharedDependency { .. } => "shared-dependency",
         };
         Self { kind: kind.to_owned(), sentence: finding.sentence() }
     }

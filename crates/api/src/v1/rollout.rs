@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use staunch_control::RolloutView;
 use staunch_rollout::{Cause, Pace, Phase};
 
-use super::{Judgement, Time, wire_name};
+use super::{Judgement, Time, Trigger, wire_name};
 
 /// A line of the list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -74,6 +74,9 @@ pub struct Rollout {
     /// Commands that are possible now, as the last part of their address.
     pub allowed_actions: Vec<String>,
     pub judgement: Option<Judgement>,
+    /// What is armed while users are on the new revision, and how it stands.
+    #[serde(default)]
+    pub triggers: Vec<Trigger>,
     /// When the gates of this step will have passed, if the new revision is as good as the old.
     pub eta: Option<Eta>,
     /// From the decision to go back until no edge sent anything to the new revision.
@@ -150,6 +153,7 @@ impl From<&RolloutView> for Rollout {
             waiting: view.waiting.as_ref().map(Waiting::from),
             allowed_actions: view.allowed.iter().map(|name| command_key(name)).collect(),
             judgement: view.judgement.as_ref().map(Judgement::from),
+            triggers: view.triggers.iter().map(Trigger::from).collect(),
             eta: view.eta.map(Eta::from),
             traffic_back_ms: view.traffic_back_ms,
         }

@@ -15,6 +15,7 @@ use crate::follow::{Quest, Until, conclude, follow};
 use crate::remote::Remote;
 use crate::term::{Term, Tone};
 use crate::view::frame::{eta_words, gate_words, millis, percent};
+use crate::view::triggers::{trigger_tone, trigger_words};
 
 pub(crate) async fn deploy(term: &Term, remote: &Remote, args: &DeployArgs) -> Outcome {
     let until = Until::parse(&args.until)?;
@@ -199,6 +200,11 @@ fn show_rollout(term: &Term, service: &Service, rollout: &Rollout) {
     }
     for gate in gates.filter(|_| rollout.phase != "shadowing") {
         term.result(&format!("    gate {}  ({})", gate_words(gate), gate.because));
+    }
+    // Those that ended it are shown when it has ended too.
+    for trigger in rollout.triggers.iter().filter(|trigger| rollout.active || trigger.state == "fired") {
+        let line = trigger_words(trigger, service.at);
+        term.result(&format!("    {}", term.paint_result(trigger_tone(trigger), &line)));
     }
 }
 

@@ -4,3 +4,4 @@ pub(crate) mod frame;
 pub(crate) mod screen;
 pub(crate) mod shadow;
 pub(crate) mod story;
+pub(crate) mod triggers;

@@ -18,5 +18,6 @@ mod lease;
 mod looks;
 mod patience;
 mod shadows;
+mod triggers;
 mod upgrades;
 mod verbs;

@@ -4,6 +4,7 @@
 mod checks;
 pub(crate) mod shadow;
 
+use super::trigger_keys;
 pub(crate) use checks::{CHECKS, CONFIDENCE};
 
 /// The keys of one table. Several groups, since the top level shares the keys of a service.
@@ -87,6 +88,18 @@ pub(crate) enum Kind {
     /// A flag that can only be set.
     Yes,
     Choice(&'static [&'static str]),
+    /// A size, or a table about it.
+    SizeOrTable {
+        least: u64,
+        most: u64,
+        table: &'static Table,
+    },
+    /// `host:port`
+    HostPort,
+    /// A plain `http://` address.
+    HttpUrl,
+    /// `[triggers.dependency.NAME]` tables.
+    Dependencies,
     Env,
     /// Methods of HTTP requests.
     Methods,
@@ -111,8 +124,10 @@ pub(crate) enum Kind {
 impl Kind {
     /// The least and the most of a whole number, duration (ms) or size (bytes).
     pub(crate) fn bounds(&self) -> (u64, u64) {
-        if let Self::Duration { least, most } | Self::Size { least, most } | Self::Integer { least, most } =
-            *self
+        if let Self::Duration { least, most }
+        | Self::Size { least, most }
+        | Self::SizeOrTable { least, most, .. }
+        | Self::Integer { least, most } = *self
         {
             (least, most)
         } else {
@@ -133,10 +148,10 @@ const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 const MEBI: u64 = 1 << 20;
 
-const fn key(name: &'static str, kind: Kind, given: Given, doc: &'static str) -> Key {
+pub(crate) const fn key(name: &'static str, kind: Kind, given: Given, doc: &'static str) -> Key {
     Key { name, kind, given, doc }
 }
-const fn duration(least: u64, most: u64) -> Kind {
+pub(crate) const fn duration(least: u64, most: u64) -> Kind {
     Kind::Duration { least, most }
 }
 
@@ -406,6 +421,13 @@ pub(crate) static CANARY: Table = Table {
             "From entering a step to passing it, at most; then the release is taken back.",
         ),
         key(
+            "rollout-deadline",
+            duration(SECOND, 366 * DAY),
+            Optional,
+            "From the deploy to the promotion, pauses included, at most; then the release is taken back. Left out: the \
+             deadlines of the steps alone.",
+        ),
+        key(
             "pause-deadline",
             duration(SECOND, 30 * DAY),
             Default("\"24h\""),
@@ -587,40 +609,41 @@ pub(crate) static LATENCY_GATE: Table = Table {
     ]],
 };
 
-pub(crate) static TRIGGERS: Table = Table {
-    groups: &[&[
-        key(
-            "crash-exits",
-            Kind::Integer { least: 1, most: 1_000 },
-            Default("3"),
-            "Exits of the new version's instances within `crash-window` that make a crash loop.",
-        ),
-        key(
-            "crash-window",
-            duration(SECOND, DAY),
-            Default("\"60s\""),
-            "The time in which the exits are counted.",
-        ),
-        key(
-            "unready-for",
-            duration(100, DAY),
-            Default("\"10s\""),
-            "How long the new version may have fewer ready instances than its share needs.",
-        ),
-        key(
-            "memory",
-            Kind::Size { least: MEBI, most: 1 << 50 },
-            Optional,
-            "Resident memory of one instance of the new version, at most. Left out: unlimited.",
-        ),
-        key(
-            "catastrophic",
-            Kind::Share { least: 0.1, most: 100.0 },
-            Default("\"20%\""),
-            "Share of requests failing, during warm-up too, at which the release is plainly broken.",
-        ),
-    ]],
-};
+pub(crate) static TRIGGERS: Table = Table { groups: &[TRIGGER_KEYS, trigger_keys::RULES] };
+
+const TRIGGER_KEYS: &[Key] = &[
+    key(
+        "crash-exits",
+        Kind::Integer { least: 1, most: 1_000 },
+        Default("3"),
+        "Exits of the new version's instances within `crash-window` that make a crash loop.",
+    ),
+    key(
+        "crash-window",
+        duration(SECOND, DAY),
+        Default("\"60s\""),
+        "The time in which the exits are counted.",
+    ),
+    key(
+        "unready-for",
+        duration(100, DAY),
+        Default("\"10s\""),
+        "How long the new version may have fewer ready instances than its share needs.",
+    ),
+    key(
+        "memory",
+        Kind::SizeOrTable { least: MEBI, most: 1 << 50, table: &trigger_keys::MEMORY },
+        Optional,
+        "Resident memory of one instance of the new version: at most so much, at once, or a table. Left out: \
+             unlimited.",
+    ),
+    key(
+        "catastrophic",
+        Kind::Share { least: 0.1, most: 100.0 },
+        Default("\"20%\""),
+        "Share of requests failing, during warm-up too, at which the release is plainly broken.",
+    ),
+];
 
 pub(crate) static EVIDENCE: Table = Table {
     groups: &[&[

@@ -2,6 +2,7 @@
 
 mod canary;
 mod checks;
+mod dependencies;
 mod edge;
 mod gates;
 mod gauges;
@@ -12,6 +13,8 @@ mod release;
 mod service;
 mod shadow;
 mod slo;
+pub(crate) mod trigger_keys;
+mod triggers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;

@@ -3,14 +3,12 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use staunch_model::{
-    EvidenceSpec, EvidenceWeights, ServiceName, ServiceSpec, StopSpec, TlsSpec, TriggerSpec, Upstream,
-};
+use staunch_model::{EvidenceSpec, EvidenceWeights, ServiceName, ServiceSpec, StopSpec, TlsSpec, Upstream};
 
 use crate::codes::Code;
 use crate::command::bare_variable;
 use crate::reader::{Reader, Section};
-use crate::v1::{canary, checks, edge, gates, health, intake, shadow, slo};
+use crate::v1::{canary, checks, edge, gates, health, intake, shadow, slo, triggers};
 use crate::{Diagnostic, scalar};
 
 /// A service and the place of its address, for the comparison with the others.
@@ -38,7 +36,7 @@ pub(crate) fn describe(
     let stop = stop(reader, section);
     let canary = canary::read(reader, section);
     let (gates, gauges) = gates::read(reader, section);
-    let triggers = triggers(reader, section);
+    let triggers = triggers::read(reader, section, &canary);
     let evidence = evidence(reader, section);
     let edge = edge::read(reader, section);
     let reports = intake::checks(reader, section);
@@ -118,17 +116,6 @@ fn tls(reader: &mut Reader<'_>, service: &Section<'_>) -> Option<TlsSpec> {
 fn stop(reader: &mut Reader<'_>, service: &Section<'_>) -> StopSpec {
     let section = reader.section(service, "stop");
     StopSpec { grace: span(reader, &section, "grace"), drain: span(reader, &section, "drain") }
-}
-
-fn triggers(reader: &mut Reader<'_>, service: &Section<'_>) -> TriggerSpec {
-    let section = reader.section(service, "triggers");
-    TriggerSpec {
-        crash_exits: small(reader, &section, "crash-exits"),
-        crash_window: span(reader, &section, "crash-window"),
-        unready_for: span(reader, &section, "unready-for"),
-        memory_bytes: reader.get(&section, "memory", scalar::size),
-        catastrophic: reader.value(&section, "catastrophic", scalar::share),
-    }
 }
 
 fn evidence(reader: &mut Reader<'_>, service: &Section<'_>) -> EvidenceSpec {

@@ -12,7 +12,7 @@ macro_rules! cases {
     };
 }
 
-const CASES: [(&str, &str, &str); 12] = cases![
+const CASES: [(&str, &str, &str); 13] = cases![
     "slips",
     "units",
     "strategy",
@@ -24,7 +24,8 @@ const CASES: [(&str, &str, &str); 12] = cases![
     "metrics",
     "checks",
     "budget",
-    "shadow"
+    "shadow",
+    "triggers"
 ];
 
 fn findings(text: &str) -> Diagnostics {

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use staunch_model::{
-    EdgeReport, InstanceId, Revision, RevisionDigest, ServiceName, ServiceSpec, SplitGeneration, Timestamp,
+    DependencyLook, DependencySpec, EdgeReport, InstanceId, Revision, RevisionDigest, ServiceName,
+    ServiceSpec, SplitGeneration, Timestamp,
 };
 use staunch_ports::{Action, Observed, Platform, PlatformError, SplitWish, Waker};
 
@@ -91,6 +92,14 @@ impl Platform for LocalPlatform {
     fn measure(&self, instance: &InstanceId, words: &[String], every: Duration) -> Option<f64> {
         let spec = self.shared.world().instances.get(instance)?.spec.clone()?;
         measure::read(&self.shared.measures, &spec, words, every)
+    }
+
+    fn watch_dependencies(&self, service: &ServiceName, specs: Vec<DependencySpec>) {
+        self.shared.dependencies.watch(service, specs);
+    }
+
+    fn dependencies(&self, service: &ServiceName) -> Vec<DependencyLook> {
+        self.shared.dependencies.looks(service)
     }
 
     fn set_waker(&self, waker: Waker) {

@@ -16,6 +16,7 @@ use super::measure::Measures;
 use super::split;
 use super::world::{Tracked, World};
 use crate::client::KeeperClient;
+use crate::dependencies::Dependencies;
 use crate::paths::Paths;
 use crate::protocol::Identity;
 use crate::time::now;
@@ -30,6 +31,7 @@ pub(super) struct Shared {
     pub(super) binary: Mutex<PathBuf>,
     world: Mutex<World>,
     pub(super) measures: Arc<Measures>,
+    pub(super) dependencies: Dependencies,
     waker: Mutex<Option<Waker>>,
     /// For questions that are waited for; the keeper thread has a connection of its own.
     pub(super) client: Mutex<KeeperClient>,
@@ -51,6 +53,7 @@ impl Shared {
         let client = Mutex::new(KeeperClient::new(paths.keeper_socket()));
         Arc::new(Self {
             paths,
+            dependencies: Dependencies::new(&project),
             project,
             binary: Mutex::new(binary),
             world: Mutex::new(world),

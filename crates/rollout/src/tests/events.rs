@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use staunch_analysis::{Finding, Outcome};
-use staunch_model::{RolloutKind, SplitGeneration};
+use staunch_model::{RolloutKind, SplitGeneration, TriggerCode};
 
 use super::commands::{in_phase, phases};
 use super::fixture::{START, percent, spec};
@@ -140,6 +140,11 @@ fn every_cause_has_a_code_and_a_sentence() {
             "a-1 uses 2 MB of memory, limit 1 MB",
         ),
         (
+            Cause::Trigger { trigger: text("cpu"), code: TriggerCode::Resource, because: text("95 %") },
+            "trigger-resource",
+            "trigger cpu fired: 95 %",
+        ),
+        (
             Cause::Deadline { what: text("the step"), after },
             "deadline-passed",
             "the step did not end within 5.0 s",
@@ -154,5 +159,12 @@ fn every_cause_has_a_code_and_a_sentence() {
         assert_eq!(cause.is_personal(), matches!(*code, "aborted" | "superseded"));
         assert_eq!(&serde_json::from_str::<Cause>(&serde_json::to_string(cause).unwrap()).unwrap(), cause);
     }
-    assert_eq!(rows.iter().map(|row| row.1).collect::<BTreeSet<_>>().len(), 12);
+    assert_eq!(rows.iter().map(|row| row.1).collect::<BTreeSet<_>>().len(), 13);
+}
+
+#[test]
+fn every_kind_of_trigger_has_a_code_of_its_own() {
+    let names: BTreeSet<_> = TriggerCode::ALL.iter().map(|code| code.name()).collect();
+    assert_eq!(names.len(), TriggerCode::ALL.len());
+    assert!(names.iter().all(|name| name.starts_with("trigger-")));
 }

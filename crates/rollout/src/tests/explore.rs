@@ -193,8 +193,10 @@ fn snapshot_of(
 /// One decision, applied: panics on an event that is not legal.
 fn step(rollout: &Rollout, facts: &Facts) -> (Rollout, Vec<Event>) {
     let (observed, judgement, now) = snapshot_of(rollout, facts);
-    let events =
-        decide(rollout, &Snapshot { now, observed: &observed, judgement: judgement.as_ref(), budget: None });
+    let events = decide(
+        rollout,
+        &Snapshot { now, observed: &observed, judgement: judgement.as_ref(), fired: None, budget: None },
+    );
     (applied(rollout, now, &events), events)
 }
 
@@ -310,7 +312,13 @@ fn every_wait_has_a_reason_and_an_end() {
     for rollout in everywhere() {
         for facts in &all_facts(&rollout.phase) {
             let (observed, judgement, now) = snapshot_of(rollout, facts);
-            let snapshot = Snapshot { now, observed: &observed, judgement: judgement.as_ref(), budget: None };
+            let snapshot = Snapshot {
+                now,
+                observed: &observed,
+                judgement: judgement.as_ref(),
+                fired: None,
+                budget: None,
+            };
             let Some(wait) = waiting(rollout, &snapshot) else {
                 assert!(rollout.phase.is_end());
                 continue;

@@ -159,7 +159,8 @@ impl World {
         let mut all = vec![];
         for _ in 0..8 {
             let Some(rollout) = self.service.active() else { break };
-            let events = decide(rollout, &Snapshot { now: self.now, observed, judgement, budget: None });
+            let events =
+                decide(rollout, &Snapshot { now: self.now, observed, judgement, fired: None, budget: None });
             if events.is_empty() {
                 return all;
             }

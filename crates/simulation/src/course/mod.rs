@@ -102,6 +102,7 @@ impl<'t> Course<'t> {
                 observed: &self.stage.observed,
                 judgement: self.judgement.as_ref(),
                 budget: None,
+                fired: None,
             };
             let events = decide(rollout, &snapshot);
             if events.is_empty() {
