@@ -58,9 +58,10 @@ fn danger(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Option<Cause> {
     if rollout.phase == Phase::Pending {
         return None;
     }
-    harm(rollout, snapshot)
+    // A limit that somebody wrote down is the plainer reason when both come in one turn.
+    crate::trigger::cause(rollout, snapshot)
+        .or_else(|| harm(rollout, snapshot))
         .or_else(|| shadow::harm(rollout, snapshot))
-        .or_else(|| crate::trigger::cause(rollout, snapshot))
         .or_else(|| instance_trouble(rollout, snapshot))
         .or_else(|| unready(rollout, snapshot))
         .or_else(|| budget::danger(rollout, snapshot))
