@@ -20,7 +20,10 @@ fn fired() -> Firing {
 
 fn looks_at(phase: Phase, now: Timestamp, firing: Option<&Firing>) -> Vec<Event> {
     let observed = Observed::default();
-    decide(&in_phase(phase), &Snapshot { now, observed: &observed, judgement: None, fired: firing })
+    decide(
+        &in_phase(phase),
+        &Snapshot { now, observed: &observed, judgement: None, fired: firing, budget: None },
+    )
 }
 
 #[test]
@@ -44,8 +47,10 @@ fn a_rollout_has_a_deadline_of_its_own_that_a_pause_does_not_stop() {
         let observed = Observed::default();
         let at = |after| {
             let now = rollout.admitted.plus(Duration::from_millis(after));
-            let events =
-                decide(&rollout, &Snapshot { now, observed: &observed, judgement: None, fired: None });
+            let events = decide(
+                &rollout,
+                &Snapshot { now, observed: &observed, judgement: None, fired: None, budget: None },
+            );
             events.iter().any(|event| {
                 let Event::RollbackStarted { cause: Cause::Deadline { what, .. }, .. } = event else {
                     return false;
@@ -55,7 +60,13 @@ fn a_rollout_has_a_deadline_of_its_own_that_a_pause_does_not_stop() {
         };
         let bound = matches!(phase, Phase::Preparing | Phase::Progressing { .. } | Phase::Promoting);
         assert_eq!((at(6_999), at(7_000)), (false, bound), "{phase:?}");
-        let snapshot = Snapshot { now: rollout.admitted, observed: &observed, judgement: None, fired: None };
+        let snapshot = Snapshot {
+            now: rollout.admitted,
+            observed: &observed,
+            judgement: None,
+            fired: None,
+            budget: None,
+        };
         if let Some(wait) = waiting(&rollout, &snapshot).filter(|wait| bound && wait.on != WaitingOn::Hold) {
             assert!(wait.until <= rollout.admitted.plus(Duration::from_secs(7)), "{wait:?}");
         }
