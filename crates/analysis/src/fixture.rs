@@ -62,6 +62,7 @@ pub(crate) fn rollout_of(service: &ServiceName) -> RolloutSpec {
         replicas: 1,
         strategy: Strategy::default(),
         gates: vec![],
+        gauges: vec![],
         triggers: TriggerSpec::default(),
         evidence: EvidenceSpec::default(),
     }

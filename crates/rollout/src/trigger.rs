@@ -73,6 +73,7 @@ pub(crate) fn rollout_deadline(rollout: &Rollout) -> Option<(Timestamp, &'static
         Phase::Pending
         | Phase::Baking { .. }
         | Phase::Succeeded
+        | Phase::Shadowed { .. }
         | Phase::RollingBack { .. }
         | Phase::RolledBack { .. }
         | Phase::Rejected { .. } => None,
