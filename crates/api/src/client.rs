@@ -2,6 +2,7 @@
 
 mod calls;
 mod error;
+mod policy;
 mod sse;
 mod streams;
 mod target;

@@ -61,6 +61,18 @@ codes! {
     NotAPass "incomplete-pass" 422 exit 2
         "Passing a freeze needs more"
         "Give a reason and a second person: --critical-fix --reason TEXT --approved-by NAME, where NAME is not who deploys."
+    PolicyRefused "policy-refused" 409 exit 15
+        "The policy says no"
+        "`findings` lists everything that speaks against it, with its place in the file and a fix. `staunch plan` shows the same."
+    ApprovalNeeded "approval-needed" 409 exit 13
+        "Other people have to agree first"
+        "It has been asked for. `staunch approve` by another person, then `staunch deploy` again; or deploy with `--until decided` to wait."
+    ApprovalRejected "approval-rejected" 409 exit 17
+        "Somebody who was asked said no"
+        "Change what they object to and deploy again, or let them approve it."
+    NotAllowed "not-allowed" 403 exit 5
+        "This person may not do that"
+        "Whoever asks for a change cannot approve it, and only those whom the policy names can."
     ConfigInvalid "config-invalid" 422 exit 3
         "The configuration cannot be used"
         "`staunch validate` shows every finding with its place in the file."
@@ -133,7 +145,7 @@ mod tests {
         assert_eq!(names.len(), codes().count());
         for info in codes() {
             assert!(!info.help.is_empty() && info.help.ends_with('.'), "{}", info.code);
-            assert!([1, 2, 3, 4, 5, 14, 15, 16].contains(&info.exit), "{}", info.code);
+            assert!([1, 2, 3, 4, 5, 13, 14, 15, 16, 17].contains(&info.exit), "{}", info.code);
             assert!((400..=503).contains(&info.status), "{}", info.code);
         }
     }

@@ -5,9 +5,10 @@ use http::{HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use staunch_control::Refused;
 use staunch_ports::JournalError;
+use staunch_rollout::Stop;
 
 use crate::codes::{Code, CodeInfo, code};
-use crate::v1::{Time, command_key};
+use crate::v1::{PolicyFinding, Time, command_key};
 
 /// `application/problem+json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -28,6 +29,9 @@ pub struct Problem {
     /// When a frozen error budget thaws at the latest if nothing more fails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thaw_at: Option<Time>,
+    /// What speaks against a deploy, the gravest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<PolicyFinding>,
 }
 
 impl Problem {
@@ -44,13 +48,14 @@ pub(crate) struct Refusal {
     pub(crate) detail: String,
     allowed: Vec<String>,
     thaw_at: Option<Time>,
+    findings: Vec<PolicyFinding>,
 }
 
 pub(crate) type Answer<T> = Result<T, Refusal>;
 
 impl Refusal {
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), allowed: vec![], thaw_at: None }
+        Self { code, detail: detail.into(), allowed: vec![], thaw_at: None, findings: vec![] }
     }
 }
 
@@ -66,6 +71,7 @@ impl From<Refusal> for Problem {
             allowed_actions: refusal.allowed.iter().map(|name| command_key(name)).collect(),
             help: info.help.to_owned(),
             thaw_at: refusal.thaw_at,
+            findings: refusal.findings,
         }
     }
 }
@@ -74,7 +80,13 @@ impl From<Refused> for Refusal {
     fn from(refused: Refused) -> Self {
         let detail = refused.to_string();
         let mut thaw_at = None;
+        let mut found = vec![];
         let (code, allowed) = match refused {
+            Refused::Preflight { stop, findings, .. } => {
+                found = findings.iter().map(PolicyFinding::from).collect();
+                (stopped(stop), vec![])
+            }
+            Refused::NotAllowed { .. } => (Code::NotAllowed, vec![]),
             Refused::UnknownService(_) => (Code::UnknownService, vec![]),
             Refused::UnknownRevision { .. } => (Code::UnknownRevision, vec![]),
             Refused::UnknownRelease { .. } => (Code::UnknownRelease, vec![]),
@@ -90,7 +102,16 @@ impl From<Refused> for Refusal {
             }
             Refused::NotAPass { .. } => (Code::NotAPass, vec![]),
         };
-        Self { code, detail, allowed, thaw_at }
+        Self { code, detail, allowed, thaw_at, findings: found }
+    }
+}
+
+fn stopped(stop: Stop) -> Code {
+    match stop {
+        Stop::Policy => Code::PolicyRefused,
+        Stop::Budget => Code::BudgetFrozen,
+        Stop::Approval => Code::ApprovalNeeded,
+        Stop::Rejected => Code::ApprovalRejected,
     }
 }
 

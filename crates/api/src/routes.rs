@@ -6,6 +6,7 @@ mod commands;
 mod events;
 mod meta;
 mod pages;
+mod policy;
 mod releases;
 mod reports;
 mod rollouts;
@@ -64,6 +65,10 @@ fn api() -> Router<Shared> {
         .route("/services/{name}/rollback", post(commands::rollback))
         .route("/releases/{id}", post(releases::start))
         .route("/releases/{id}/abort", post(releases::abort))
+        .route("/services/{name}/freeze", post(policy::freeze))
+        .route("/services/{name}/unfreeze", post(policy::unfreeze))
+        .route("/services/{name}/approve", post(policy::approve))
+        .route("/services/{name}/reject", post(policy::reject))
         .route("/shutdown", post(commands::shutdown))
         .route("/upgrade", post(commands::upgrade));
     Command::ALL.into_iter().fold(acting, with_command)

@@ -10,8 +10,7 @@ First minute:   staunch demo
 Your own app:   staunch init, staunch up, then change something and staunch deploy
 
 Exit status: 0 promoted or ok, 2 usage, 3 configuration, 4 no server, 10 rolled back, 11 aborted,
-12 timed out, 14 frozen,
-16 conflict. All of them: docs/src/exit-status.md";
+12 timed out, 13 needs approval, 14 frozen, 15 refused, 16 conflict. All of them: docs/src/exit-status.md";
 
 #[derive(Debug, Parser)]
 #[command(
@@ -47,6 +46,12 @@ pub(crate) struct Global {
     /// Talk to this server instead of the one in the data directory (http://127.0.0.1:PORT)
     #[arg(long, global = true, env = "STAUNCH_SERVER", value_name = "URL")]
     pub(crate) server: Option<String>,
+    /// The environment of the file, such as production; it has a data directory of its own
+    #[arg(long, global = true, env = "STAUNCH_ENV", value_name = "NAME")]
+    pub(crate) env: Option<String>,
+    /// Who you are, when your login name does not say it: kept in the journal
+    #[arg(long = "as", global = true, env = "STAUNCH_AS", value_name = "NAME")]
+    pub(crate) acting_as: Option<String>,
     /// How results are written to standard output
     #[arg(long, global = true, env = "STAUNCH_OUTPUT", value_enum, default_value_t = Output::Text, value_name = "FORM")]
     pub(crate) output: Output,
@@ -115,6 +120,14 @@ pub(crate) enum Command {
     Abort(AbortArgs),
     /// Go back to the revision before, or to a named one
     Rollback(RollbackArgs),
+    /// Agree to the change that somebody asks for
+    Approve(VerbArgs),
+    /// Say no to the change that somebody asks for
+    Reject(VerbArgs),
+    /// Let no change begin; going back stays possible. Without a service: all of them
+    Freeze(FreezeArgs),
+    /// Let changes begin again
+    Unfreeze(VerbArgs),
     /// Why a rollout ended as it did: numbers, routes, examples, logs, cost
     Explain(ExplainArgs),
     /// Past rollouts, newest first
@@ -232,9 +245,12 @@ pub(crate) struct DeployArgs {
     /// The second person who lets it pass a freeze, not the one who deploys; needs --reason
     #[arg(long, value_name = "NAME", requires = "reason")]
     pub(crate) approved_by: Option<String>,
-    /// What to wait for
-    #[arg(long, default_value = "decided", value_name = "decided|promoted|step:N|started")]
-    pub(crate) until: String,
+    /// Override change windows and freezes; needs --reason
+    #[arg(long, requires = "reason")]
+    pub(crate) emergency: bool,
+    /// What to wait for [default: decided]; when given, approvals are waited for too
+    #[arg(long, value_name = "decided|promoted|step:N|started")]
+    pub(crate) until: Option<String>,
     /// Stop waiting after this (30s, 10m): exit 12, the rollout goes on
     #[arg(long, value_name = "SPAN")]
     pub(crate) timeout: Option<String>,
@@ -265,6 +281,15 @@ pub(crate) struct AbortArgs {
     /// End this release: everything that it brought goes back
     #[arg(long, value_name = "NUMBER", conflicts_with = "service")]
     pub(crate) release: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FreezeArgs {
+    #[command(flatten)]
+    pub(crate) verb: VerbArgs,
+    /// When it ends by itself: a span (2h) or a moment (2026-11-30T09:00:00Z) [default: with `staunch unfreeze`]
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) until: Option<String>,
 }
 
 #[derive(Debug, Args)]

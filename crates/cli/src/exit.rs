@@ -1,5 +1,7 @@
 //! How the process ends: every status is documented and has one meaning.
 
+use staunch_api::v1::PolicyFinding;
+
 /// The exit statuses of `docs/src/exit-status.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -13,9 +15,11 @@ pub(crate) enum Exit {
     RolledBack = 10,
     Aborted = 11,
     TimedOut = 12,
+    NeedsApproval = 13,
     Frozen = 14,
     Refused = 15,
     Conflict = 16,
+    Rejected = 17,
     Changes = 20,
     Warnings = 21,
 }
@@ -28,11 +32,13 @@ pub(crate) struct Failure {
     pub(crate) help: Option<String>,
     /// When a freeze ends, for programs that read the answer.
     pub(crate) thaw_at: Option<String>,
+    /// What speaks against a deploy, the gravest first.
+    pub(crate) findings: Vec<PolicyFinding>,
 }
 
 impl Failure {
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), help: None, thaw_at: None }
+        Self { exit, message: message.into(), help: None, thaw_at: None, findings: vec![] }
     }
     pub(crate) fn thaws_at(mut self, at: Option<impl ToString>) -> Self {
         self.thaw_at = at.map(|at| at.to_string());

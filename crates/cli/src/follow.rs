@@ -185,6 +185,7 @@ impl Follower<'_> {
             | Event::InstanceExited { .. }
             | Event::Scaled { .. }
             | Event::EvidenceCaptured { .. }
+            | Event::Policy { .. }
             | Event::Budget { .. } => None,
         }
     }

@@ -6,6 +6,7 @@ mod commands;
 mod demo;
 mod exit;
 mod follow;
+mod git;
 mod keys;
 mod lock;
 mod project;
@@ -19,7 +20,7 @@ use clap::Parser as _;
 use staunch_rollout::Command as Spoken;
 
 use crate::args::{AuditCommand, Cli, Command};
-use crate::commands::{budget, doctor, judge, offline, online, plan, replay, roles, simulate, up};
+use crate::commands::{budget, doctor, judge, offline, online, plan, policy, replay, roles, simulate, up};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::project::Place;
 use crate::remote::Remote;
@@ -52,11 +53,18 @@ fn complain(term: &Term, failure: &Failure) {
     if term.output != args::Output::Text {
         term.json(&serde_json::json!({
             "exit": failure.exit as u8, "error": failure.message, "help": failure.help,
-            "thaw_at": failure.thaw_at,
+            "thaw_at": failure.thaw_at, "findings": failure.findings,
         }));
         return;
     }
     term.complain(&format!("{} {}", term.paint(Tone::Bad, "✕"), failure.message));
+    for line in failure
+        .findings
+        .iter()
+        .flat_map(|finding| policy::lines(finding, |tone, text| term.paint(tone, text)))
+    {
+        term.complain(&format!("  {line}"));
+    }
     if let Some(help) = &failure.help {
         term.complain(&format!("  {help}"));
     }
@@ -89,6 +97,10 @@ fn run(term: &Term, cli: &Cli) -> Outcome {
         | Command::Resume(_)
         | Command::Abort(_)
         | Command::Rollback(_)
+        | Command::Approve(_)
+        | Command::Reject(_)
+        | Command::Freeze(_)
+        | Command::Unfreeze(_)
         | Command::Explain(_)
         | Command::History(_)
         | Command::Logs(_)
@@ -126,6 +138,10 @@ async fn ask(term: &Term, cli: &Cli, place: &Place) -> Outcome {
         Command::Resume(args) => online::verb(term, &remote()?, Spoken::Resume, args).await,
         Command::Abort(args) => online::abort(term, &remote()?, args).await,
         Command::Rollback(args) => online::rollback(term, &remote()?, args).await,
+        Command::Approve(args) => policy::vote(term, &remote()?, args, true).await,
+        Command::Reject(args) => policy::vote(term, &remote()?, args, false).await,
+        Command::Freeze(args) => policy::freeze(term, &remote()?, args).await,
+        Command::Unfreeze(args) => policy::unfreeze(term, &remote()?, args).await,
         Command::Explain(args) => online::explain(term, &remote()?, args).await,
         Command::History(args) => online::history(term, &remote()?, args).await,
         Command::Logs(args) => online::logs(term, &remote()?, args).await,

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use staunch_api::client::{Client, ClientError, ReportFormat, Target};
 use staunch_api::v1::{
-    CommandRequest, DeployRequest, Deployed, Entry, Expect, InstanceLog, Meta, Plan, Release, ReleaseRequest,
-    Report, RollbackRequest, RolloutRow, Service, ServiceBudget, UpgradeRequest,
+    Approval, CommandRequest, DeployRequest, Deployed, Entry, Expect, FreezeRequest, InstanceLog, Meta, Plan,
+    ReasonRequest, Release, ReleaseRequest, Report, RollbackRequest, RolloutRow, Service, ServiceBudget,
+    Time, UpgradeRequest,
 };
 use staunch_rollout::Command;
 use tokio::sync::mpsc;
@@ -32,30 +33,47 @@ impl From<ClientError> for Failure {
             3 => Exit::Config,
             4 => Exit::Unreachable,
             5 => Exit::NotAllowed,
+            13 => Exit::NeedsApproval,
             14 => Exit::Frozen,
             15 => Exit::Refused,
             16 => Exit::Conflict,
+            17 => Exit::Rejected,
             _ => Exit::Internal,
         };
         let thaw_at = match &error {
             ClientError::Problem(problem) => problem.thaw_at,
             ClientError::Unreachable { .. } | ClientError::Protocol(_) => None,
         };
-        Self::new(exit, error.to_string()).help(error.help()).thaws_at(thaw_at)
+        let findings = error.findings().to_vec();
+        Self { findings, ..Self::new(exit, error.to_string()).help(error.help()).thaws_at(thaw_at) }
     }
+}
+
+fn given(reason: &str) -> Option<String> {
+    Some(reason.to_owned()).filter(|reason| !reason.is_empty())
 }
 
 impl Remote {
     /// The server that was named, else the one of the data directory.
     pub(crate) fn new(global: &Global, place: &Place) -> Result<Self, Failure> {
+        place.same_environment(global)?;
         match &global.server {
-            Some(server) => Ok(Self { client: Client::connect(Target::parse(server)?) }),
-            None if place.data.join("run/control.json").exists() => Ok(Self::of_place(place)),
+            Some(server) => Ok(Self { client: Client::connect(Target::parse(server)?) }.acting_as(global)),
+            None if place.data.join("run/control.json").exists() => {
+                Ok(Self::of_place(place).acting_as(global))
+            }
             None => {
                 let text = format!("no control plane has run on {}", place.data.display());
                 Err(Failure::new(Exit::Unreachable, text)
                     .help("start it with `staunch up`, or name another one with --server, --data or --file"))
             }
+        }
+    }
+
+    fn acting_as(self, global: &Global) -> Self {
+        match &global.acting_as {
+            Some(name) => Self { client: self.client.acting_as(name) },
+            None => self,
         }
     }
 
@@ -106,6 +124,29 @@ impl Remote {
 
     pub(crate) async fn budget(&self, service: &str) -> Result<ServiceBudget, Failure> {
         Ok(self.client.budget(service).await?)
+    }
+
+    pub(crate) async fn freeze(
+        &self,
+        service: &str,
+        reason: &str,
+        until: Option<Time>,
+    ) -> Result<(), Failure> {
+        self.client.freeze(service, &FreezeRequest { reason: given(reason), until }).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn unfreeze(&self, service: &str, reason: &str) -> Result<(), Failure> {
+        self.client.unfreeze(service, &ReasonRequest { reason: given(reason) }).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn vote(&self, service: &str, agrees: bool, reason: &str) -> Result<Approval, Failure> {
+        let request = ReasonRequest { reason: given(reason) };
+        match agrees {
+            true => Ok(self.client.approve(service, &request).await?),
+            false => Ok(self.client.reject(service, &request).await?),
+        }
     }
 
     /// The number of the rollout that was told.

@@ -26,6 +26,7 @@ pub enum Origin {
 /// What is noted while the file is read.
 pub(crate) struct Reader<'t> {
     text: &'t str,
+    line_ends: Vec<usize>,
     pub(crate) findings: Vec<Diagnostic>,
     /// By path: `services.web.canary.bake`.
     pub(crate) origins: BTreeMap<String, Origin>,
@@ -48,6 +49,10 @@ impl<'a> Section<'a> {
         path: String,
     ) -> Self {
         Self { table, entries: Some(entries), span, path }
+    }
+    /// The top level of a file without a key.
+    pub(crate) fn absent_root() -> Self {
+        Self::absent(&ROOT, String::new())
     }
     pub(crate) fn absent(table: &'static Table, path: String) -> Self {
         Self { table, entries: None, span: 0..0, path }
@@ -82,7 +87,8 @@ impl<'a> Section<'a> {
 
 impl<'t> Reader<'t> {
     pub(crate) fn new(text: &'t str) -> Self {
-        Self { text, findings: Vec::new(), origins: BTreeMap::new() }
+        let line_ends = text.match_indices('\n').map(|(at, _)| at).collect();
+        Self { text, line_ends, findings: Vec::new(), origins: BTreeMap::new() }
     }
     pub(crate) fn report(&mut self, finding: Diagnostic) {
         self.findings.push(finding);
@@ -221,6 +227,38 @@ impl<'t> Reader<'t> {
             .iter()
             .filter_map(|item| read(key, item.get_ref()).map_err(|flaw| self.flawed(item, flaw)).ok())
             .collect()
+    }
+
+    /// Each table of a list of tables; what is none is noted and left out.
+    pub(crate) fn tables<'a>(
+        &mut self,
+        section: &Section<'a>,
+        name: &str,
+        table: &'static Table,
+    ) -> Vec<Section<'a>> {
+        let key = section.key(name);
+        self.note_origin(section, key);
+        let Some(value) = section.find(name) else { return Vec::new() };
+        let Some(items) = value.get_ref().as_array() else {
+            self.flawed(value, Flaw::wrong_type(key, "a list of tables", value.get_ref()));
+            return Vec::new();
+        };
+        let mut sections = Vec::new();
+        for (item, number) in items.iter().zip(1..) {
+            match item.get_ref().as_table() {
+                Some(entries) => {
+                    let path = format!("{name}[{number}]");
+                    sections.push(self.open(Section::new(table, entries, item.span(), path)));
+                }
+                None => self.flawed(item, Flaw::wrong_type(key, "a list of tables", item.get_ref())),
+            }
+        }
+        sections
+    }
+
+    /// The line of a place, counted from 1.
+    pub(crate) fn line_of(&self, at: usize) -> u32 {
+        u32::try_from(self.line_ends.partition_point(|&end| end < at) + 1).unwrap_or(u32::MAX)
     }
 
     /// Environment variables; wrong ones are noted each at its place and left out.

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Range;
 use std::time::Duration;
 
-use staunch_model::{ServiceName, Weight};
+use staunch_model::{ServiceName, VersionFlaw, VersionName, Weight};
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -281,10 +281,10 @@ pub(crate) fn weight(key: &Key, value: &DeValue<'_>) -> Read<Weight> {
         DeValue::Boolean(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => None,
     };
     let percent = number.ok_or_else(|| Flaw::wrong_type(key, "a number of percent such as 5", value))?;
-    Weight::percent(percent)
-        .ok()
-        .filter(|weight| *weight > Weight::ZERO)
-        .ok_or_else(|| Flaw::new(Code::StepsRange, format!("{percent} % cannot be a step")))
+    Weight::percent(percent).ok().filter(|weight| *weight > Weight::ZERO).ok_or_else(|| {
+        let what = if key.name == "weight" { "a step" } else { "a share of the traffic" };
+        Flaw::new(Code::StepsRange, format!("{percent} % cannot be {what}"))
+    })
 }
 
 /// A positive number without a unit.
@@ -318,22 +318,25 @@ pub(crate) fn name_of(text: &str) -> Read<ServiceName> {
         .map_err(|_| Flaw::new(Code::ServiceName, format!("\"{text}\" cannot be a service's name")))
 }
 
-/// Words that name whatever is newest.
-const MUTABLE: [&str; 6] = ["latest", "current", "newest", "head", "main", "master"];
+/// The name of one content; a word that moves on cannot be one.
+pub(crate) fn version(key: &Key, value: &DeValue<'_>) -> Read<VersionName> {
+    VersionName::try_from(string(key, value)?.to_owned()).map_err(|flaw| match flaw {
+        VersionFlaw::Mutable(_) | VersionFlaw::Untagged(_) => {
+            Flaw::new(Code::VersionMutable, flaw.to_string())
+        }
+        VersionFlaw::Characters => {
+            let message = format!("`{}` is at most 128 bytes of visible characters without spaces", key.name);
+            Flaw::new(Code::InvalidText, message)
+        }
+    })
+}
 
-pub(crate) fn version(key: &Key, value: &DeValue<'_>) -> Read<String> {
-    let text = string(key, value)?;
-    if MUTABLE.contains(&text.to_ascii_lowercase().as_str()) {
-        return Err(Flaw::new(
-            Code::VersionMutable,
-            format!("\"{text}\" is not the name of one {}", key.name),
-        ));
+/// Text for people, or a name that is checked elsewhere.
+pub(crate) fn text(key: &Key, value: &DeValue<'_>) -> Read<String> {
+    if let DeValue::Datetime(date) = value {
+        return Ok(date.to_string());
     }
-    if text.len() > 128 || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        let message = format!("`{}` is at most 128 bytes of visible characters without spaces", key.name);
-        return Err(Flaw::new(Code::InvalidText, message));
-    }
-    Ok(text.to_owned())
+    string(key, value).map(str::to_owned)
 }
 
 /// A file the machine reads, anywhere on it: certificates rarely lie in the project.

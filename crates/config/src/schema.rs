@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 use toml::de::DeValue;
 
+use crate::v1::keys::policy_keys::ENVIRONMENT;
 use crate::v1::keys::{Given, Key, Kind, METRIC_GATE, RELEASE, ROOT, SERVICE, STEP, Table};
 use crate::v1::trigger_keys::DEPENDENCY;
 
@@ -130,6 +131,26 @@ fn form(kind: &Kind) -> Map<String, Value> {
             "propertyNames": { "pattern": NAME },
             "additionalProperties": { "type": "array", "items": { "type": "string", "pattern": NAME } },
         }),
+        Kind::Text => json!({ "type": "string", "minLength": 1 }),
+        Kind::Texts => json!({ "oneOf": [
+            { "type": "string", "minLength": 1 },
+            { "type": "array", "items": { "type": "string", "minLength": 1 } },
+        ] }),
+        Kind::Choices(words) => json!({ "type": "array", "items": { "enum": words } }),
+        Kind::Pairs => {
+            json!({ "type": "object", "additionalProperties": { "type": "string", "minLength": 1 } })
+        }
+        Kind::Clock => text("^[0-2][0-9]:[0-5][0-9]$", &["09:00", "24:00"]),
+        Kind::Dates => {
+            let date = text(r"^[0-9-]{10}(\.\.[0-9-]{10})?$", &["2026-12-24", "2026-12-20..2027-01-02"]);
+            json!({ "oneOf": [date, { "type": "array", "items": date }] })
+        }
+        Kind::Tables(inner) => json!({ "type": "array", "items": Value::Object(table(inner)) }),
+        Kind::Environments => {
+            let mut inner = Value::Object(table(&ENVIRONMENT));
+            ask_for_nothing(&mut inner);
+            json!({ "type": "object", "additionalProperties": inner })
+        }
         Kind::Services => json!({
             "type": "object",
             "minProperties": 1,
@@ -137,6 +158,18 @@ fn form(kind: &Kind) -> Map<String, Value> {
             "additionalProperties": Value::Object(table(&SERVICE)),
         }),
     })
+}
+
+/// What changes a file need not be whole.
+fn ask_for_nothing(schema: &mut Value) {
+    match schema {
+        Value::Object(map) => {
+            map.remove("required");
+            map.values_mut().for_each(ask_for_nothing);
+        }
+        Value::Array(list) => list.iter_mut().for_each(ask_for_nothing),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 fn weight() -> Value {

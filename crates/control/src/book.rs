@@ -366,7 +366,7 @@ fn new_entry(
         at,
         actor: actor.clone(),
         service: service.clone(),
-        rollout,
+        rollout: rollout.filter(|_| !matches!(event, Event::Policy { .. })),
         kind: event.kind().to_owned(),
         body: serde_json::to_value(event).unwrap_or_default(),
     }

@@ -5,14 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use staunch_model::{InstanceId, ReleaseSpec, Revision, RolloutId, ServiceName, ServiceSpec};
-use staunch_ports::{Clock, Entry, Journal, JournalError, Platform, PlatformError, RolloutRow};
-use staunch_rollout::{Command, Event, Recorded, Report};
+use staunch_model::{InstanceId, ReleaseSpec, Revision, RolloutId, ServiceName, ServiceSpec, Timestamp};
+use staunch_ports::{Attestor, Clock, Entry, Journal, JournalError, Platform, PlatformError, RolloutRow};
+use staunch_rollout::{Ask, Command, Event, Freeze, PreflightFinding, Recorded, Report, Stop, stop};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::inspect::Inspector;
-use crate::order::{Admission, Instruction, Order};
-use crate::{Expect, Frozen, PassRequest, PlanView, ServiceView, plan};
+use crate::order::{Admission, Decision, Instruction, Order};
+use crate::{DeployOptions, Expect, Frozen, PassRequest, PlanView, ServiceView, plan, policy};
 
 /// Reads the configuration anew: commands come from there and from nowhere else.
 pub type SpecSource = Arc<dyn Fn() -> Result<Vec<ServiceSpec>, String> + Send + Sync>;
@@ -59,6 +59,11 @@ pub enum Refused {
     /// What is asked before a version's first user speaks against it.
     #[error("{service}: this version is refused:{listed}")]
     Vetoed { service: String, listed: String },
+    /// Something that was asked before says no; `stop` is the gravest of the findings.
+    #[error("{service}: {}", summary(findings))]
+    Preflight { service: String, stop: Stop, findings: Vec<PreflightFinding> },
+    #[error("{service}: {why}")]
+    NotAllowed { service: String, why: String },
     #[error("{0}")]
     Config(String),
     #[error("{0}")]
@@ -74,6 +79,17 @@ pub enum Refused {
     Stopping,
 }
 
+/// The first of the findings that refuse, and how many more there are.
+fn summary(findings: &[PreflightFinding]) -> String {
+    let mut stopping = findings.iter().filter(|finding| finding.stop().is_some());
+    let first = stopping.next().map(|finding| finding.text.clone()).unwrap_or_default();
+    match stopping.count() {
+        0 => first,
+        1 => format!("{first}, and another finding"),
+        more => format!("{first}, and {more} more findings"),
+    }
+}
+
 /// All services, shared; a new value after each turn.
 pub type Views = Arc<BTreeMap<ServiceName, Arc<ServiceView>>>;
 
@@ -87,6 +103,7 @@ pub struct Handle {
     pub(crate) specs: SpecSource,
     pub(crate) releases: ReleaseSource,
     pub(crate) checks: Inspector,
+    pub(crate) attestor: Arc<dyn Attestor>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -147,42 +164,18 @@ impl Handle {
         self.platform.logs(instance, lines)
     }
 
-    /// The service as the file describes it now.
-    pub fn spec(&self, service: &ServiceName) -> Result<ServiceSpec, Refused> {
-        let specs = (self.specs)().map_err(Refused::Config)?;
-        let found = specs.into_iter().find(|spec| &spec.name == service);
-        found.ok_or_else(|| Refused::UnknownService(service.to_string()))
-    }
-
     /// Reads the file, makes its content a revision and starts a rollout to it.
     pub async fn deploy(
         &self,
         service: &ServiceName,
         by: &str,
-        reason: Option<String>,
-        replace: bool,
+        options: DeployOptions,
     ) -> Result<Deployed, Refused> {
-        self.deploy_passing(service, by, reason, replace, PassRequest::default()).await
-    }
-
-    /// As [`Self::deploy`], past a freeze of the error budget.
-    pub async fn deploy_passing(
-        &self,
-        service: &ServiceName,
-        by: &str,
-        reason: Option<String>,
-        replace: bool,
-        pass: PassRequest,
-    ) -> Result<Deployed, Refused> {
-        let spec = self.spec(service)?;
-        let revision = self.prepare(&spec).await?;
-        let by = by.to_owned();
-        if replace {
-            self.ask_budget(service, &by, reason.clone(), pass.clone()).await?;
-            self.make_room(service, &revision.digest, &by).await?;
+        if options.replace {
+            self.ask_budget(service, by, options.reason.clone(), options.pass.clone()).await?;
+            self.make_room(service, by, &options).await?;
         }
-        let checks = self.inspect(&spec).await?;
-        let admission = Admission { spec, revision, checks, by, reason, pass };
+        let admission = self.admission(service, by, options).await?;
         self.ask(|reply| Order::Admit(Box::new(admission), reply)).await
     }
 
@@ -198,11 +191,74 @@ impl Handle {
         self.ask(|reply| Order::AskBudget { service, by, reason, pass, reply }).await
     }
 
+    /// Everything that is known of a deploy before the loop hears of it.
+    pub(crate) async fn admission(
+        &self,
+        service: &ServiceName,
+        by: &str,
+        options: DeployOptions,
+    ) -> Result<Admission, Refused> {
+        let specs = (self.specs)().map_err(Refused::Config)?;
+        let spec = policy::find(&specs, service)?;
+        let revision = self.prepare(&spec).await?;
+        let baked = self.attested(&spec).await?;
+        let checks = self.inspect(&spec).await?;
+        let DeployOptions { reason, emergency, pass, .. } = options;
+        let specs = Arc::new(specs);
+        let (more, by, cleared) = (vec![], by.to_owned(), false);
+        Ok(Admission { spec, specs, baked, more, emergency, cleared, revision, checks, by, reason, pass })
+    }
+
+    /// A shared folder may be slow; only who needs it waits for it.
+    async fn attested(&self, spec: &ServiceSpec) -> Result<Vec<staunch_model::Attestation>, Refused> {
+        let policy = &spec.policy;
+        let Some(folder) = policy.attestations.clone().filter(|_| !policy.baked_in.is_empty()) else {
+            return Ok(vec![]);
+        };
+        let (attestor, service) = (self.attestor.clone(), spec.name.clone());
+        tokio::task::spawn_blocking(move || attestor.attested(&folder, &service))
+            .await
+            .map_err(|error| Refused::Platform(error.to_string()))
+    }
+
+    /// Says yes or no to what somebody asks for.
+    pub async fn vote(
+        &self,
+        service: &ServiceName,
+        by: &str,
+        agrees: bool,
+        reason: &str,
+    ) -> Result<Ask, Refused> {
+        let reason = Some(reason.to_owned()).filter(|reason| !reason.is_empty());
+        let options = DeployOptions { reason, ..DeployOptions::default() };
+        let admission = Box::new(self.admission(service, by, options).await?);
+        self.ask(|reply| Order::Vote { admission, agrees, reply }).await
+    }
+
+    /// No change begins until then; without a moment, until somebody unfreezes.
+    pub async fn freeze(
+        &self,
+        service: &ServiceName,
+        by: &str,
+        reason: &str,
+        until: Option<Timestamp>,
+    ) -> Result<Option<Freeze>, Refused> {
+        let decision = Decision::Freeze { by: by.to_owned(), reason: reason.to_owned(), until };
+        let service = service.clone();
+        self.ask(|reply| Order::Policy { service, decision, reply }).await
+    }
+
+    pub async fn unfreeze(&self, service: &ServiceName, by: &str, reason: &str) -> Result<(), Refused> {
+        let decision = Decision::Unfreeze { by: by.to_owned(), reason: reason.to_owned() };
+        let service = service.clone();
+        self.ask(|reply| Order::Policy { service, decision, reply }).await.map(drop)
+    }
+
     /// Makes the file's content a revision, without starting anything.
     pub(crate) async fn prepare(&self, spec: &ServiceSpec) -> Result<Revision, Refused> {
         let (platform, now) = (self.platform.clone(), self.clock.now());
         let spec = spec.clone();
-        let label = spec.version.clone().unwrap_or_default();
+        let label = spec.version.clone().map(String::from).unwrap_or_default();
         tokio::task::spawn_blocking(move || platform.prepare(&spec, &label, now))
             .await
             .map_err(|error| Refused::Platform(error.to_string()))?
@@ -215,18 +271,20 @@ impl Handle {
             })
     }
 
-    /// What a deploy would do now.
-    pub async fn plan(&self, service: &ServiceName) -> Result<PlanView, Refused> {
-        let spec = self.spec(service)?;
-        let mut revision = self.prepare(&spec).await?;
+    /// What a deploy would do now, and all that speaks against it.
+    pub async fn plan(&self, service: &ServiceName, by: &str) -> Result<PlanView, Refused> {
+        let admission = self.admission(service, by, DeployOptions::default()).await?;
+        let (spec, mut revision) = (admission.spec.clone(), admission.revision.clone());
+        let checks = admission.checks.clone();
+        let said = self.ask(|reply| Order::Preflight(Box::new(admission), reply)).await?;
         let state = service.clone();
         let state = self.ask(|reply| Order::Tell { service: state, reply }).await?;
-        revision.label = spec.version.clone().unwrap_or_else(|| state.label_for(&revision.digest));
+        let given = spec.version.clone().map(String::from);
+        revision.label = given.unwrap_or_else(|| state.label_for(&revision.digest));
         let view = self.view(service).ok_or_else(|| Refused::UnknownService(service.to_string()))?;
-        let checks = self.inspect(&spec).await?;
         let asked = spec.confidence.as_ref();
         let vetting = staunch_rollout::vet(&state, &revision, &spec.strategy, checks, asked);
-        let plan = plan::plan(&spec, &revision, state.stable.as_ref(), &view);
+        let plan = plan::plan(&spec, &revision, state.stable.as_ref(), &view, said);
         let objections = if plan.unchanged { vec![] } else { vetting.objections(&spec.strategy) };
         Ok(PlanView { vetting, objections, ..plan })
     }
@@ -235,13 +293,26 @@ impl Handle {
     async fn make_room(
         &self,
         service: &ServiceName,
-        digest: &staunch_model::RevisionDigest,
         by: &str,
+        options: &DeployOptions,
     ) -> Result<(), Refused> {
+        let admission = self.admission(service, by, options.clone()).await?;
+        let digest = admission.revision.digest.clone();
         let running = |view: &Arc<ServiceView>| view.rollout.as_ref().filter(|r| r.active).cloned();
         let Some(present) = self.view(service).as_ref().and_then(running) else { return Ok(()) };
-        if &present.digest == digest {
+        if present.digest == digest {
             return Ok(());
+        }
+        // What could not begin anyway must not end what runs.
+        let emergency = admission.emergency.is_some();
+        let said = self.ask(|reply| Order::Preflight(Box::new(admission), reply)).await?;
+        let refusing: Vec<_> = said
+            .findings
+            .into_iter()
+            .filter(|finding| !(emergency && finding.yields_to_emergency()))
+            .collect();
+        if let Some(stop) = stop(&refusing).filter(|stop| *stop != Stop::Approval) {
+            return Err(policy::refused(service, stop, refusing));
         }
         self.command(service, Command::Abort, by, "replaced by a newer deploy", Expect::default()).await?;
         let mut views = self.watch();

@@ -20,6 +20,8 @@ struct Given {
     vetting: Vetting,
     /// Two people let it pass a freeze of the error budget.
     pass: Option<Event>,
+    /// What an emergency overrode, recorded first.
+    before: Vec<Event>,
 }
 
 impl Loop {
@@ -48,6 +50,20 @@ impl Loop {
             Order::Command(instruction, reply) => {
                 let result = self.command(&instruction);
                 self.answer(&instruction.service, reply, result)
+            }
+            Order::Preflight(mut admission, reply) => {
+                admission.revision.label = self.label(&admission);
+                let said = self.preflight(&admission);
+                self.answer(&admission.spec.name, reply, Ok(said))
+            }
+            Order::Vote { mut admission, agrees, reply } => {
+                admission.revision.label = self.label(&admission);
+                let result = self.vote(&admission, agrees);
+                self.answer(&admission.spec.name, reply, result)
+            }
+            Order::Policy { service, decision, reply } => {
+                let result = self.decide_policy(&service, decision);
+                self.answer(&service, reply, result)
             }
             Order::Tell { service, reply } => {
                 let known = self.book.services.get(&service).cloned();
@@ -79,35 +95,41 @@ impl Loop {
         Answer { service: Some(name.clone()), give: Box::new(move || drop(reply.send(result))) }
     }
 
+    /// What people will call the content.
+    pub(crate) fn label(&mut self, admission: &Admission) -> String {
+        let service = self.book.service(&admission.spec.name);
+        let given = admission.spec.version.clone().map(String::from);
+        given.unwrap_or_else(|| service.label_for(&admission.revision.digest))
+    }
+
     pub(crate) fn admit(&mut self, admission: Admission) -> Result<Deployed, Refused> {
-        let Admission { spec, mut revision, checks, by, reason, pass } = admission;
-        let service = self.book.service(&spec.name).clone();
+        let service = self.book.service(&admission.spec.name).clone();
         if let Some(active) = service.active() {
-            return already(&service.name, active, &revision.digest);
+            return already(&service.name, active, &admission.revision.digest);
         }
-        if service.stable.as_ref().is_some_and(|stable| stable.digest == revision.digest) {
+        if service.stable.as_ref().is_some_and(|stable| stable.digest == admission.revision.digest) {
             let label = service.stable.map(|stable| stable.label).unwrap_or_default();
-            return self.keep(&spec, label, service.replicas, by);
+            return self.keep(&admission.spec, label, service.replicas, admission.by);
         }
         // With nothing that serves there is nothing to protect from a change.
         let pass = match &service.stable {
-            Some(_) => self.admitted_by_budget(&spec.name, &pass, &by, reason.as_deref())?,
+            Some(_) => {
+                let Admission { spec, pass, by, reason, .. } = &admission;
+                self.admitted_by_budget(&spec.name, pass, by, reason.as_deref())?
+            }
             None => None,
         };
-        revision.label = spec.version.clone().unwrap_or_else(|| service.label_for(&revision.digest));
-        let asked = spec.confidence.as_ref();
-        let vetting = staunch_rollout::vet(&service, &revision, &spec.strategy, checks, asked);
-        let objections = vetting.objections(&spec.strategy);
-        if !objections.is_empty() {
-            let service = spec.name.to_string();
-            return Err(Refused::Vetoed { service, listed: inspect::listed(&objections) });
-        }
+        let mut admission = admission;
+        admission.revision.label = self.label(&admission);
+        let vetting = vetted(&service, &mut admission)?;
+        let before = if admission.cleared { vec![] } else { self.clear(&admission)? };
+        let Admission { spec, revision, by, reason, .. } = admission;
         self.platform.declare(&spec).map_err(|error| Refused::Platform(error.to_string()))?;
         let id = self.book.next_rollout().map_err(|error| Refused::Journal(error.to_string()))?;
         let from = service.stable.clone();
         let kind = if from.is_some() { RolloutKind::Canary } else { RolloutKind::First };
         let rollout = RolloutSpec { kind, ..rollout_spec(&spec, id, from, revision) };
-        let given = Given { by, reason, vetting, pass };
+        let given = Given { by, reason, vetting, pass, before };
         self.begin(&spec, rollout, given)
     }
 
@@ -133,7 +155,7 @@ impl Loop {
         mut rollout: RolloutSpec,
         given: Given,
     ) -> Result<Deployed, Refused> {
-        let Given { by, reason, vetting, pass } = given;
+        let Given { by, reason, vetting, pass, before } = given;
         if rollout.kind != RolloutKind::Canary {
             rollout.strategy.steps = vec![];
             rollout.strategy.bake = Duration::ZERO;
@@ -152,7 +174,7 @@ impl Loop {
         let actor = Actor::Person(by.clone());
         let admitted = Event::Admitted { spec: Box::new(rollout.clone()), by, reason };
         let vetted = (!vetting.is_empty()).then(|| Event::Vetted { vetting: Box::new(vetting) });
-        let events: Vec<_> = std::iter::once(admitted).chain(vetted).chain(pass).collect();
+        let events: Vec<_> = before.into_iter().chain([admitted]).chain(vetted).chain(pass).collect();
         self.record(&spec.name, &actor, &events)?;
         let old = self.watches.remove(&spec.name);
         let watch = Watch::for_rollout(spec.clone(), &rollout, old, self.clock.now());
@@ -203,7 +225,8 @@ impl Loop {
         let rollout = rollout_spec(&spec, id, service.stable.clone(), target);
         let rollout = RolloutSpec { kind: RolloutKind::Rollback, ..rollout };
         let reason = Some(reason.to_owned()).filter(|reason| !reason.is_empty());
-        let given = Given { by: by.to_owned(), reason, vetting: Vetting::default(), pass: None };
+        let (by, vetting, before) = (by.to_owned(), Vetting::default(), vec![]);
+        let given = Given { by, reason, vetting, pass: None, before };
         self.begin(&spec, rollout, given)
     }
 
@@ -238,6 +261,18 @@ impl Loop {
         let to = from.unwrap_or_else(|| "nothing".to_owned());
         Ok(Deployed::Started { rollout: active.spec.id.0, from: Some(active.spec.to.label), to })
     }
+}
+
+/// What the reports and the score say; a version that they speak against is refused.
+fn vetted(service: &Service, admission: &mut Admission) -> Result<Vetting, Refused> {
+    let Admission { spec, revision, checks, .. } = admission;
+    let (checks, asked) = (std::mem::take(checks), spec.confidence.as_ref());
+    let vetting = staunch_rollout::vet(service, revision, &spec.strategy, checks, asked);
+    let objections = vetting.objections(&spec.strategy);
+    if objections.is_empty() {
+        return Ok(vetting);
+    }
+    Err(Refused::Vetoed { service: spec.name.to_string(), listed: inspect::listed(&objections) })
 }
 
 fn already(name: &ServiceName, active: &Rollout, digest: &RevisionDigest) -> Result<Deployed, Refused> {

@@ -1,8 +1,10 @@
 //! What others ask of the loop.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
-use staunch_model::{CheckResult, Revision, RolloutId, ServiceName, ServiceSpec};
-use staunch_rollout::{Command, Service};
+use staunch_model::{Attestation, CheckResult, Revision, RolloutId, ServiceName, ServiceSpec, Timestamp};
+use staunch_rollout::{Ask, Command, Freeze, Preflight, PreflightFinding, Service};
 use tokio::sync::oneshot;
 
 use crate::PassRequest;
@@ -28,6 +30,18 @@ pub(crate) struct Answer {
 pub(crate) enum Order {
     Admit(Box<Admission>, Reply<Deployed>),
     Command(Instruction, Reply<u64>),
+    /// What the preflight says of a deploy, which is not begun.
+    Preflight(Box<Admission>, Reply<Preflight>),
+    Vote {
+        admission: Box<Admission>,
+        agrees: bool,
+        reply: Reply<Ask>,
+    },
+    Policy {
+        service: ServiceName,
+        decision: Decision,
+        reply: Reply<Option<Freeze>>,
+    },
     /// The service as history tells it.
     Tell {
         service: ServiceName,
@@ -66,14 +80,42 @@ impl Order {
             Self::Rollback { .. }
             | Self::Tell { .. }
             | Self::AskBudget { .. }
+            | Self::Preflight(..)
             | Self::AbortRelease { .. } => true,
-            Self::Admit(..) | Self::Release(..) => false,
+            Self::Admit(..) | Self::Release(..) | Self::Vote { .. } | Self::Policy { .. } => false,
         }
     }
 }
 
+/// How somebody wants to deploy.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeployOptions {
+    pub reason: Option<String>,
+    /// Take a running rollout to other content back first.
+    pub replace: bool,
+    /// Why windows and freezes are overridden.
+    pub emergency: Option<String>,
+    /// What lets it pass a frozen error budget.
+    pub pass: PassRequest,
+}
+
+/// What a person decides about a service.
+pub(crate) enum Decision {
+    Freeze { by: String, reason: String, until: Option<Timestamp> },
+    Unfreeze { by: String, reason: String },
+}
+
 pub(crate) struct Admission {
     pub(crate) spec: ServiceSpec,
+    /// All services of the file.
+    pub(crate) specs: Arc<Vec<ServiceSpec>>,
+    /// What other environments attest of this service.
+    pub(crate) baked: Vec<Attestation>,
+    /// Findings from elsewhere.
+    pub(crate) more: Vec<PreflightFinding>,
+    pub(crate) emergency: Option<String>,
+    /// Everything has been asked already: with the rest of a release, before the first of it began.
+    pub(crate) cleared: bool,
     pub(crate) revision: Revision,
     pub(crate) checks: Vec<CheckResult>,
     pub(crate) by: String,

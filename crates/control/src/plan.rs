@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use staunch_analysis::{Needs, Outlook, canary_requests};
 use staunch_model::{Revision, ServiceSpec, Weight};
-use staunch_rollout::{Objection, Vetting};
+use staunch_rollout::{Objection, Preflight, PreflightFinding, Vetting};
 
 use crate::{BudgetView, ServiceView};
 
@@ -33,6 +33,10 @@ pub struct PlanView {
     /// The error budget as it stands; a frozen one refuses the deploy.
     #[serde(default)]
     pub budget: Option<BudgetView>,
+    /// What speaks against it, the gravest first.
+    pub findings: Vec<PreflightFinding>,
+    /// The digest of all that approvers agree to.
+    pub plan: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -57,6 +61,7 @@ pub(crate) fn plan(
     to: &Revision,
     from: Option<&Revision>,
     view: &ServiceView,
+    said: Preflight,
 ) -> PlanView {
     let rate = view.stable_rates.per_second + view.canary_rates.per_second;
     let stable = error_ratio(view);
@@ -91,6 +96,8 @@ pub(crate) fn plan(
         total_high_ms,
         vetting: Vetting::default(),
         objections: vec![],
+        findings: said.findings,
+        plan: said.plan,
     }
 }
 

@@ -5,6 +5,7 @@ use staunch_model::{ReleaseSpec, RolloutId, ServiceName, Timestamp};
 use staunch_ports::{Entry, JournalError};
 use staunch_rollout::{Member, MemberState, Release, ReleaseEvent, ReleaseOutcome};
 
+use crate::DeployOptions;
 use crate::handle::{Handle, Refused};
 use crate::order::Order;
 use crate::releases::ReleaseAdmission;
@@ -77,12 +78,9 @@ impl Handle {
         let spec = self.release_spec(name)?;
         let (mut members, mut wrong) = (vec![], vec![]);
         for member in spec.members {
-            let service = self.spec(&member.service)?;
-            match self.prepare(&service).await {
-                Ok(revision) => {
-                    let checks = self.inspect(&service).await?;
-                    members.push((service, revision, checks, member.after));
-                }
+            let options = DeployOptions { reason: Some(reason.to_owned()), ..DeployOptions::default() };
+            match self.admission(&member.service, by, options).await {
+                Ok(admission) => members.push((admission, member.after)),
                 Err(error) => wrong.push(format!("{}: {error}", member.service)),
             }
         }

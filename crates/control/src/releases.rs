@@ -1,6 +1,8 @@
 //! Releases: admitting one, and taking each to its end.
 
-use staunch_model::{Actor, CheckResult, Revision, RolloutId, ServiceName, ServiceSpec};
+use std::sync::Arc;
+
+use staunch_model::{Actor, RolloutId, ServiceName};
 use staunch_rollout::{
     Command, Member, MemberPlan, Objection, Release, ReleaseEvent, ReleaseStep, is_back, next_step,
     promoted_by, vet,
@@ -19,7 +21,7 @@ const STEPS: usize = 64;
 pub(crate) struct ReleaseAdmission {
     pub(crate) name: ServiceName,
     /// In an order in which they may start: what each runs, what its reports say, and which members it waits for.
-    pub(crate) members: Vec<(ServiceSpec, Revision, Vec<CheckResult>, Vec<ServiceName>)>,
+    pub(crate) members: Vec<(Admission, Vec<ServiceName>)>,
     pub(crate) by: String,
     pub(crate) reason: String,
 }
@@ -28,23 +30,24 @@ impl Loop {
     /// Nothing starts unless everything may.
     pub(crate) fn admit_release(&mut self, admission: ReleaseAdmission) -> Result<u64, Refused> {
         let ReleaseAdmission { name, members, by, reason } = admission;
-        let busy: Vec<String> = members.iter().filter_map(|(spec, ..)| self.busy(&spec.name)).collect();
+        let busy: Vec<String> = members.iter().filter_map(|(one, _)| self.busy(&one.spec.name)).collect();
         if !busy.is_empty() {
             let (service, message) = (name.to_string(), busy.join("; "));
             return Err(Refused::Conflict { service, message, allowed: vec![] });
         }
         self.refuse_members(&name, &members)?;
-        for (spec, ..) in &members {
-            self.budget_opens(&spec.name)?;
+        for (one, _) in &members {
+            self.budget_opens(&one.spec.name)?;
         }
-        for (spec, ..) in &members {
-            self.platform.declare(spec).map_err(|error| Refused::Platform(error.to_string()))?;
+        let members = self.clear_release(members)?;
+        for (one, _) in &members {
+            self.platform.declare(&one.spec).map_err(|error| Refused::Platform(error.to_string()))?;
         }
         let id = self.book.next_rollout().map_err(|error| Refused::Journal(error.to_string()))?;
-        let members = members.into_iter().map(|(spec, mut revision, checks, after)| {
-            let service = self.book.service(&spec.name);
-            revision.label = spec.version.clone().unwrap_or_else(|| service.label_for(&revision.digest));
-            MemberPlan { from: service.stable.clone(), spec, revision, after, checks }
+        let members = members.into_iter().map(|(one, after)| {
+            let from = self.book.service(&one.spec.name).stable.clone();
+            let Admission { spec, revision, checks, .. } = one;
+            MemberPlan { from, spec, revision, after, checks }
         });
         let members = members.collect();
         let started = ReleaseEvent::ReleaseStarted { name, by: by.clone(), reason, members };
@@ -56,13 +59,13 @@ impl Loop {
     fn refuse_members(
         &mut self,
         release: &ServiceName,
-        members: &[(ServiceSpec, Revision, Vec<CheckResult>, Vec<ServiceName>)],
+        members: &[(Admission, Vec<ServiceName>)],
     ) -> Result<(), Refused> {
         let mut listed = String::new();
-        for (spec, revision, checks, _) in members {
-            let objections = self.objections(spec, revision, checks);
+        for (member, _) in members {
+            let objections = self.objections(member);
             let of_member =
-                |one: Objection| Objection { place: format!("{}.{}", spec.name, one.place), ..one };
+                |one: Objection| Objection { place: format!("{}.{}", member.spec.name, one.place), ..one };
             listed.push_str(&inspect::listed(&objections.into_iter().map(of_member).collect::<Vec<_>>()));
         }
         let service = release.to_string();
@@ -70,18 +73,14 @@ impl Loop {
     }
 
     /// What runs already is not asked again.
-    fn objections(
-        &mut self,
-        spec: &ServiceSpec,
-        revision: &Revision,
-        checks: &[CheckResult],
-    ) -> Vec<Objection> {
+    fn objections(&mut self, member: &Admission) -> Vec<Objection> {
+        let Admission { spec, revision, checks, .. } = member;
         let service = self.book.service(&spec.name);
         if service.stable.as_ref().is_some_and(|stable| stable.digest == revision.digest) {
             return vec![];
         }
         let asked = spec.confidence.as_ref();
-        vet(service, revision, &spec.strategy, checks.to_vec(), asked).objections(&spec.strategy)
+        vet(service, revision, &spec.strategy, checks.clone(), asked).objections(&spec.strategy)
     }
 
     fn busy(&self, service: &ServiceName) -> Option<String> {
@@ -166,6 +165,11 @@ impl Loop {
             by: release.by.clone(),
             reason: Some(reason_of(release)),
             pass: PassRequest::default(),
+            specs: Arc::default(),
+            baked: vec![],
+            more: vec![],
+            emergency: None,
+            cleared: true,
         };
         let rollout = match self.admit(admission) {
             Ok(Deployed::Started { rollout, .. } | Deployed::AlreadyRunning { rollout, .. }) => {

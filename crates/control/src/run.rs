@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use staunch_model::{Actor, ServiceName, ServiceSpec, Timestamp};
-use staunch_ports::{Clock, Entry, Journal, Platform, Recorder};
+use staunch_ports::{Attestor, Clock, Entry, Journal, Platform, Recorder};
 use staunch_rollout::Event;
 use tokio::sync::{Notify, broadcast, mpsc, watch};
 
@@ -41,6 +41,8 @@ pub struct Parts {
     pub checks: Inspector,
     /// Keeps the numbers of rollouts, for looking at them again.
     pub recorder: Box<dyn Recorder>,
+    /// Hears and tells what has baked in which environment.
+    pub attestor: Arc<dyn Attestor>,
 }
 
 /// Keeps the loop's thread; dropping the stop sender ends it.
@@ -79,10 +81,12 @@ pub fn start(parts: Parts) -> Result<(Control, Handle), Refused> {
         specs: parts.specs,
         releases: parts.releases,
         checks: parts.checks,
+        attestor: parts.attestor.clone(),
         clock: clock.clone(),
     };
     let stop = Arc::new(Notify::new());
-    let mut looping = Loop::new(book, specs, parts.platform, clock, parts.recorder, entries, publish);
+    let hands = (parts.platform, parts.recorder, parts.attestor);
+    let mut looping = Loop::new(book, specs, hands, clock, entries, publish);
     let stopped = stop.clone();
     let thread = std::thread::Builder::new()
         .name("staunch-loop".to_owned())
@@ -110,6 +114,7 @@ pub(crate) struct Loop {
     pub(crate) platform: Arc<dyn Platform>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) recorder: Box<dyn Recorder>,
+    pub(crate) attestor: Arc<dyn Attestor>,
     pub(crate) entries: broadcast::Sender<Arc<Entry>>,
     publish: watch::Sender<Views>,
     shown: BTreeMap<ServiceName, Arc<ServiceView>>,
@@ -134,9 +139,8 @@ impl Loop {
     fn new(
         mut book: Book,
         specs: Vec<ServiceSpec>,
-        platform: Arc<dyn Platform>,
+        (platform, recorder, attestor): (Arc<dyn Platform>, Box<dyn Recorder>, Arc<dyn Attestor>),
         clock: Arc<dyn Clock>,
-        recorder: Box<dyn Recorder>,
         entries: broadcast::Sender<Arc<Entry>>,
         publish: watch::Sender<Views>,
     ) -> Self {
@@ -154,6 +158,7 @@ impl Loop {
             platform,
             clock,
             recorder,
+            attestor,
             entries,
             publish,
             shown: BTreeMap::new(),

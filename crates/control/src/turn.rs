@@ -142,6 +142,9 @@ impl Loop {
             self.remember(name);
         }
         let now = self.clock.now();
+        if events.iter().any(|event| matches!(event, Event::Succeeded { .. })) {
+            self.attest(name);
+        }
         let promoted = events.iter().any(|event| matches!(event, Event::PromotionStarted { .. }));
         if let Some(watch) = self.watches.get_mut(name).filter(|_| promoted) {
             watch.promoted = Some(now);

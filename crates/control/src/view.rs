@@ -39,6 +39,12 @@ pub struct ServiceView {
     /// `None` for a service without an objective.
     #[serde(default)]
     pub budget: Option<BudgetView>,
+    /// A person has said that nothing changes.
+    #[serde(default)]
+    pub freeze: Option<staunch_rollout::Freeze>,
+    /// A change that waits for others to agree.
+    #[serde(default)]
+    pub asking: Option<staunch_rollout::Ask>,
 }
 
 /// The last ten seconds of one side.
@@ -139,6 +145,8 @@ pub(crate) fn show(
         alarm: watch.and_then(|watch| watch.pulse.alarm()).map(|alarm| alarm.because.clone()),
         trouble,
         budget: watch.and_then(|watch| show_budget(service, watch, now)),
+        freeze: service.standing.frozen(now).cloned(),
+        asking: service.standing.asking(now).cloned(),
     }
 }
 

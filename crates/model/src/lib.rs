@@ -6,6 +6,7 @@ mod confidence;
 mod gauge;
 mod ids;
 mod latency;
+mod policy;
 mod release;
 mod revision;
 mod sample;
@@ -24,6 +25,10 @@ pub use confidence::{ConfidenceSpec, ConfidenceWeights};
 pub use gauge::{GaugeLimit, GaugeReading, GaugeSource, GaugeSpec};
 pub use ids::{IdError, InstanceId, RevisionDigest, RolloutId, ServiceName};
 pub use latency::{Histogram, LATENCY_BUCKETS, bucket_bounds_micros, bucket_of_micros};
+pub use policy::{
+    Approvals, Attestation, CivilDate, Day, Effect, Limit, Lines, Naming, PolicySpec, Schema, VersionEntry,
+    VersionFlaw, VersionMatch, VersionName, Window, Zone, ZoneError, semantic,
+};
 pub use release::{ReleaseMember, ReleaseSpec};
 pub use revision::{FileHash, Revision, RunSpec};
 pub use sample::{EdgeReport, Failure, FailureKind, InstanceTraffic, Outcomes, Sample};

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ChecksSpec, ConfidenceSpec, EvidenceSpec, GateSpec, GaugeSpec, ServiceName, SloSpec, Strategy,
-    TriggerSpec, duration_ms,
+    ChecksSpec, ConfidenceSpec, EvidenceSpec, GateSpec, GaugeSpec, PolicySpec, ServiceName, SloSpec,
+    Strategy, TriggerSpec, VersionName, duration_ms,
 };
 
 /// One service as the user's file describes it, every default resolved.
@@ -21,9 +21,9 @@ pub struct ServiceSpec {
     /// The command as words; the first is the program.
     pub command: Vec<String>,
     /// What people call this version, if the file gives it.
-    pub version: Option<String>,
+    pub version: Option<VersionName>,
     /// An identity that replaces the hash of the files, if the file gives it.
-    pub id: Option<String>,
+    pub id: Option<VersionName>,
     /// Paths, folders and `*` patterns, relative to the file, whose content is part of the revision.
     pub files: Vec<String>,
     pub env: BTreeMap<String, String>,
@@ -48,6 +48,8 @@ pub struct ServiceSpec {
     pub confidence: Option<ConfidenceSpec>,
     #[serde(default)]
     pub slo: Option<SloSpec>,
+    #[serde(default)]
+    pub policy: PolicySpec,
 }
 
 impl ServiceSpec {
@@ -75,6 +77,7 @@ impl ServiceSpec {
             checks: ChecksSpec::default(),
             confidence: None,
             slo: None,
+            policy: PolicySpec::default(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The few traits through which the world is seen and moved, and their fakes.
 
+mod attestor;
 mod clock;
 mod counts;
 pub mod fake;
@@ -7,6 +8,7 @@ mod journal;
 mod platform;
 mod recorder;
 
+pub use attestor::Attestor;
 pub use clock::Clock;
 pub use counts::{CountChanges, CountRow, KeptCounts};
 pub use journal::{ChainFault, Entry, Journal, JournalError, NewEntry, RolloutRow};

@@ -9,7 +9,7 @@ use staunch_model::{
     duration_ms, human_duration,
 };
 
-use crate::{BudgetEvent, ExitRecord, Vetting};
+use crate::{BudgetEvent, ExitRecord, PolicyEvent, Vetting};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "event")]
@@ -86,6 +86,10 @@ pub enum Event {
         replicas: u32,
         by: String,
     },
+    /// What people decided about the service; no rollout's.
+    Policy {
+        fact: PolicyEvent,
+    },
     /// Facts for the reader; they change no phase.
     Vetted {
         vetting: Box<Vetting>,
@@ -140,6 +144,7 @@ impl Event {
             Self::FindingRaised { .. } => "finding-raised",
             Self::InstanceExited { .. } => "instance-exited",
             Self::Scaled { .. } => "scaled",
+            Self::Policy { fact } => fact.kind(),
             Self::EvidenceCaptured { .. } => "evidence-captured",
             Self::Budget { entry } => entry.kind(),
         }

@@ -11,6 +11,8 @@ mod event;
 mod observed;
 mod phase;
 mod plan;
+mod policy;
+mod preflight;
 mod release;
 mod report;
 mod rollout;
@@ -32,6 +34,11 @@ pub use observed::{
 };
 pub use phase::{Pace, Phase};
 pub use plan::{Plan, plan};
+pub use policy::{Ask, Freeze, PolicyEvent, Seen, Standing, Vote};
+pub use preflight::{
+    Facts, Finding as PreflightFinding, FindingCode, FindingInfo, Landscape, Place, Preflight, Severity,
+    Stop, artifact, finding_info, preflight, stop,
+};
 pub use release::{
     IllegalReleaseEvent, Member, MemberPlan, MemberState, Release, ReleaseEvent, ReleaseOutcome, ReleaseStep,
     Turned, is_back, next_step, promoted_by,

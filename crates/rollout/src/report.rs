@@ -319,6 +319,7 @@ impl Event {
             Self::GateChanged { gate, because, .. } => format!("gate {gate}: {because}"),
             Self::FindingRaised { finding } => finding.sentence(),
             Self::Scaled { replicas, by } => format!("scaled to {replicas} instances by {by}"),
+            Self::Policy { fact } => fact.line(),
             Self::InstanceExited { instance, exit } => format!("{instance} ended: {}", exit.status),
             Self::EvidenceCaptured { .. } => return None,
             Self::Budget { entry } => entry.line(),

@@ -150,6 +150,7 @@ impl Rollout {
             | Event::InstanceExited { .. }
             | Event::Scaled { .. }
             | Event::EvidenceCaptured { .. }
+            | Event::Policy { .. }
             | Event::Budget { .. } => Some(self.phase.clone()),
         };
         next.ok_or_else(illegal)
@@ -295,6 +296,7 @@ impl Rollout {
             | Event::InstanceExited { .. }
             | Event::Scaled { .. }
             | Event::EvidenceCaptured { .. }
+            | Event::Policy { .. }
             | Event::Budget { .. } => {}
         }
     }

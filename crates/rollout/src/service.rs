@@ -8,7 +8,7 @@ use staunch_model::{
 };
 
 use crate::vetting::lesson;
-use crate::{BudgetEvent, Event, IllegalEvent, Phase, Rollout, SplitWish};
+use crate::{BudgetEvent, Event, IllegalEvent, Phase, Rollout, SplitWish, Standing};
 
 /// Enough to go back to; older ones are in the journal.
 const HISTORY: usize = 10;
@@ -36,6 +36,9 @@ pub struct Service {
     /// What stable needs, as it was told when it was deployed.
     #[serde(default)]
     pub dependencies: Vec<DependencyTarget>,
+    /// What people decided beside the rollouts.
+    #[serde(default)]
+    pub standing: Standing,
 }
 
 impl Service {
@@ -48,6 +51,7 @@ impl Service {
             mirror: None,
         };
         let track = Track::default();
+        let standing = Standing::default();
         Self {
             name,
             stable: None,
@@ -59,6 +63,7 @@ impl Service {
             track,
             frozen: None,
             dependencies: vec![],
+            standing,
         }
     }
 
@@ -105,6 +110,10 @@ impl Service {
             self.freeze(entry);
             return Ok(());
         }
+        if let Event::Policy { fact } = event {
+            self.standing.apply(at, fact);
+            return Ok(());
+        }
         let orphan = IllegalEvent { event: event.kind(), phase: "no rollout" };
         let rollout = self.rollout.as_mut().ok_or(orphan)?;
         let was_active = rollout.is_active();
@@ -132,6 +141,7 @@ impl Service {
         if !self.known().any(|known| known.digest == spec.to.digest) {
             self.revisions_seen += 1;
         }
+        self.standing.begin(&spec.to.label, &spec.to.digest, at);
         self.rollout = Some(Rollout::admit(spec.clone(), self.wish.generation, by.to_owned(), at));
         Ok(())
     }
@@ -155,6 +165,7 @@ impl Service {
     fn settle(&mut self) {
         let Some(rollout) = &self.rollout else { return };
         let new = rollout.spec.to.clone();
+        self.standing.settle(&new.label);
         self.replicas = rollout.spec.replicas;
         // A person's way back is to an older revision: what that one needs was told with it, and is not known here.
         if rollout.spec.kind != RolloutKind::Rollback {

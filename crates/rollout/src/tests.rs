@@ -5,6 +5,7 @@ mod commands;
 mod events;
 mod explore;
 mod fixture;
+mod preflight;
 mod properties;
 mod releases;
 mod reports;

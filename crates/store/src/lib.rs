@@ -1,6 +1,7 @@
 //! The journal and its lists in one SQLite file: chained by hashes, durable before it answers, never repaired in
 //! silence.
 
+mod attestations;
 mod chain;
 mod counts;
 mod failure;
@@ -14,6 +15,7 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
+pub use attestations::FileAttestor;
 pub use chain::{FIRST_PREVIOUS, entry_hash, verify_entries};
 pub use journal::SqliteJournal;
 pub use recording::{FileRecorder, Lines, RecordingError, read_recording, recordings};

@@ -20,7 +20,7 @@ use crate::v1::{
 /// A look at what is known.
 const LOOK: Duration = Duration::from_secs(30);
 /// A command may copy files and wait for a rollout to go back.
-const ACT: Duration = Duration::from_secs(150);
+pub(super) const ACT: Duration = Duration::from_secs(150);
 /// Walking a long journal, replacing a binary.
 const LONG: Duration = Duration::from_secs(600);
 
@@ -243,7 +243,7 @@ impl Client {
         decode(&self.text(&self.look(&path, JSON)).await?)
     }
 
-    async fn post<T: DeserializeOwned>(
+    pub(super) async fn post<T: DeserializeOwned>(
         &self,
         path: &str,
         asked: &impl Serialize,
@@ -277,7 +277,7 @@ impl Client {
 const JSON: &str = "application/json";
 
 /// A value as one part of an address.
-fn part(text: &str) -> String {
+pub(super) fn part(text: &str) -> String {
     text.bytes().fold(String::new(), |mut out, byte| {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
             out.push(char::from(byte));

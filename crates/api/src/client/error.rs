@@ -28,6 +28,14 @@ impl ClientError {
         }
     }
 
+    /// What speaks against a deploy, the gravest first.
+    pub fn findings(&self) -> &[crate::v1::PolicyFinding] {
+        match self {
+            Self::Problem(problem) => &problem.findings,
+            Self::Unreachable { .. } | Self::Protocol(_) => &[],
+        }
+    }
+
     /// The exit code of a command that ends with this.
     pub fn exit_code(&self) -> u8 {
         match self {

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::{Extensions, HeaderMap, HeaderValue, StatusCode, header};
-use staunch_control::{Expect, PassRequest, Refused};
+use staunch_control::{DeployOptions, Expect, PassRequest, Refused};
 use staunch_model::{RolloutId, ServiceName};
 use staunch_rollout::Command;
 
@@ -31,17 +31,21 @@ pub(super) async fn deploy(
 ) -> Answer<Response> {
     let name = app.service(&name)?;
     let handle = app.handle.clone();
-    let DeployRequest { reason, replace, critical_fix, approved_by } = asked;
+    let DeployRequest { reason, replace, critical_fix, approved_by, emergency } = asked;
     let pass = PassRequest { critical_fix, approved_by };
-    let deploying = async move { handle.deploy_passing(&name, &by, reason, replace, pass).await };
-    let deployed = to_the_end(deploying).await?;
+    let options = DeployOptions { reason, replace, emergency, pass };
+    let deployed = to_the_end(async move { handle.deploy(&name, &by, options).await }).await?;
     Ok(answer_deployed(deployed.into()))
 }
 
 /// What a deploy would do now. It keeps a copy of the content, so it is no GET; nothing is started.
-pub(super) async fn plan(State(app): State<Shared>, Path(name): Path<String>) -> Answer<Json<Plan>> {
+pub(super) async fn plan(
+    State(app): State<Shared>,
+    Path(name): Path<String>,
+    Who(by): Who,
+) -> Answer<Json<Plan>> {
     let name = app.service(&name)?;
-    let plan = app.handle.plan(&name).await?;
+    let plan = app.handle.plan(&name, &by).await?;
     Ok(Json(Plan::from(&plan)))
 }
 
@@ -166,7 +170,7 @@ fn absolute(path: String) -> Answer<PathBuf> {
     if path.is_absolute() { Ok(path) } else { Err(wrong()) }
 }
 
-fn socket_only(extensions: &Extensions) -> Answer<()> {
+pub(super) fn socket_only(extensions: &Extensions) -> Answer<()> {
     match extensions.get() {
         Some(Peer::Unix { .. }) => Ok(()),
         Some(Peer::Tcp) | None => Err(Refusal::new(Code::SocketOnly, "this came over TCP")),

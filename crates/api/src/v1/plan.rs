@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use staunch_control::{PlanView, PlannedStep};
 
-use super::{Budget, Vetting};
+use super::{Budget, PolicyFinding, Vetting};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
@@ -27,6 +27,12 @@ pub struct Plan {
     /// Absent without `[slo]`.
     #[serde(default)]
     pub budget: Option<Budget>,
+    /// What speaks against it, the gravest first; a deploy is refused by its errors.
+    #[serde(default)]
+    pub findings: Vec<PolicyFinding>,
+    /// The digest of all that approvers agree to.
+    #[serde(default)]
+    pub plan: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,6 +71,8 @@ impl From<&PlanView> for Plan {
             notes: view.notes,
             vetting,
             budget: view.budget.as_ref().map(Budget::from),
+            findings: view.findings.iter().map(PolicyFinding::from).collect(),
+            plan: view.plan,
         }
     }
 }

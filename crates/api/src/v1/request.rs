@@ -12,6 +12,8 @@ pub struct DeployRequest {
     pub critical_fix: bool,
     /// The second person who lets it pass a freeze.
     pub approved_by: Option<String>,
+    /// Why windows and freezes are overridden; without it they hold.
+    pub emergency: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use staunch_control::ServiceView;
 use staunch_rollout::{ExitRecord, InstanceState, InstanceStatus};
 
-use super::{Budget, Rollout, Time};
+use super::{Approval, Budget, Frozen, Rollout, Time};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServiceList {
@@ -44,6 +44,12 @@ pub struct Service {
     /// Absent without `[slo]`.
     #[serde(default)]
     pub budget: Option<Budget>,
+    /// A person has said that nothing changes.
+    #[serde(default)]
+    pub frozen: Option<Frozen>,
+    /// A change that waits for others to agree.
+    #[serde(default)]
+    pub approval: Option<Approval>,
 }
 
 /// The last ten seconds of one side.
@@ -137,6 +143,8 @@ impl From<&ServiceView> for Service {
             alarm: view.alarm.clone(),
             trouble: view.trouble.clone(),
             budget: view.budget.as_ref().map(Budget::from),
+            frozen: view.freeze.as_ref().map(Frozen::from),
+            approval: view.asking.as_ref().map(Approval::from),
         }
     }
 }

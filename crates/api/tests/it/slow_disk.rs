@@ -51,6 +51,7 @@ fn replays(world: &World) {
         releases: std::sync::Arc::new(|| Ok(vec![])),
         specs: std::sync::Arc::new(|| Ok(vec![crate::world::spec("shop")])),
         checks: staunch_control::no_checks(),
+        attestor: std::sync::Arc::new(staunch_ports::Forgetful),
     };
     staunch_control::start(parts).unwrap().0.stop();
 }

@@ -64,6 +64,7 @@ impl World {
             recorder: Box::new(staunch_ports::Forgetful),
             releases: std::sync::Arc::new(|| Ok(vec![])),
             checks: staunch_control::no_checks(),
+            attestor: Arc::new(staunch_ports::Forgetful),
             specs: Arc::new(move || source.lock().unwrap().clone()),
         })
         .unwrap();

@@ -6,6 +6,7 @@ pub(crate) mod judge;
 pub(crate) mod offline;
 pub(crate) mod online;
 pub(crate) mod plan;
+pub(crate) mod policy;
 pub(crate) mod release;
 pub(crate) mod replay;
 pub(crate) mod roles;

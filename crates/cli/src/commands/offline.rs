@@ -13,7 +13,7 @@ use crate::term::{Term, Tone};
 pub(crate) fn validate(term: &Term, place: &Place) -> Outcome {
     let text = place.text()?;
     let file = place.file.display().to_string();
-    let (exit, findings, services) = match staunch_config::parse(&text) {
+    let (exit, findings, services) = match staunch_config::parse_in(&text, place.environment.as_deref()) {
         Ok(parsed) => (Exit::Ok, parsed.warnings, parsed.project.services.len()),
         Err(findings) => (Exit::Config, findings, 0),
     };

@@ -1,7 +1,7 @@
 //! Commands that ask the control plane and show its answer.
 
 use serde::Serialize;
-use staunch_api::v1::{DeployRequest, Deployed, Rollout, Service};
+use staunch_api::v1::{Deployed, Rollout, Service};
 use staunch_model::human_duration;
 use staunch_rollout::Command;
 
@@ -9,7 +9,7 @@ use crate::args::{
     AbortArgs, DeployArgs, ExplainArgs, HistoryArgs, LogsArgs, Output, PromoteArgs, RollbackArgs,
     UpgradeArgs, VerbArgs, WatchArgs,
 };
-use crate::commands::release;
+use crate::commands::{policy, release};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::follow::{Quest, Until, conclude, follow};
 use crate::remote::Remote;
@@ -18,20 +18,15 @@ use crate::view::frame::{eta_words, gate_words, millis, percent};
 use crate::view::triggers::{trigger_tone, trigger_words};
 
 pub(crate) async fn deploy(term: &Term, remote: &Remote, args: &DeployArgs) -> Outcome {
-    let until = Until::parse(&args.until)?;
+    let until = Until::parse(args.until.as_deref().unwrap_or("decided"))?;
     let timeout = span(args.timeout.as_deref())?;
     if let Some(name) = &args.release {
         return release::deploy(term, remote, name, args.reason.clone(), timeout).await;
     }
+    let deadline = timeout.map(|span| tokio::time::Instant::now() + span);
     let service = remote.one(args.service.as_deref()).await?;
     let after = remote.journal_end().await?;
-    let asked = DeployRequest {
-        reason: args.reason.clone(),
-        replace: args.replace,
-        critical_fix: args.critical_fix,
-        approved_by: args.approved_by.clone(),
-    };
-    let answer = remote.deploy(&service.name, &asked).await?;
+    let answer = policy::deploy_when_approved(term, remote, &service.name, args, deadline).await?;
     let (rollout, after) = match answer {
         Deployed::Unchanged { revision } => {
             term.say_result(
@@ -55,6 +50,7 @@ pub(crate) async fn deploy(term: &Term, remote: &Remote, args: &DeployArgs) -> O
         }
         Deployed::Started { rollout, .. } => (rollout, after),
     };
+    let timeout = deadline.map(|deadline| deadline.saturating_duration_since(tokio::time::Instant::now()));
     let quest = Quest { service: service.name, rollout, after, until, timeout };
     let ending = follow(term, remote, &quest).await?;
     conclude(term, &quest, &ending)
@@ -151,6 +147,17 @@ fn show_service(term: &Term, service: &Service) {
     }
     if let Some(alarm) = &service.alarm {
         term.result(&format!("  {} {alarm}", term.paint_result(Tone::Bad, "!")));
+    }
+    if let Some(frozen) = &service.frozen {
+        let until = frozen.until.map_or_else(String::new, |until| format!(" until {until}"));
+        let why = if frozen.reason.is_empty() { String::new() } else { format!(": {}", frozen.reason) };
+        let mark = term.paint_result(Tone::Warn, "!");
+        term.result(&format!("  {mark} frozen by {}{until}{why}", frozen.by));
+    }
+    if let Some(approval) = &service.approval {
+        term.result(&format!("  waiting on approval: {}", policy::standing(approval)));
+        let left = human_duration(approval.until.0.since(service.at.0));
+        term.result(&format!("    for at most {left} more, then {}", approval.then));
     }
     if let Some(rollout) = &service.rollout {
         show_rollout(term, service, rollout);

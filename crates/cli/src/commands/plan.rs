@@ -6,6 +6,7 @@ use staunch_api::v1::{Plan, PlanStep};
 use staunch_model::human_duration;
 
 use crate::args::{Output, PlanArgs};
+use crate::commands::policy;
 use crate::exit::{Exit, Outcome};
 use crate::remote::Remote;
 use crate::term::{Term, Tone};
@@ -56,6 +57,10 @@ fn show(term: &Term, plan: &Plan) {
     plan.notes
         .iter()
         .for_each(|note| term.result(&format!("  {} {note}", term.paint_result(Tone::Warn, "!"))));
+    policy::show(term, &plan.findings);
+    if plan.findings.iter().any(|finding| finding.severity == "error") {
+        term.result(&format!("  a deploy would be refused: {}", policy::summary(&plan.findings)));
+    }
 }
 
 fn step_line(step: &PlanStep) -> String {

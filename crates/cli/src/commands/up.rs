@@ -1,17 +1,17 @@
 //! `staunch up`: the composition root. Platform, journal, loop and API are put together here and nowhere else.
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use staunch_api::{Admin, ServeOptions};
 use staunch_config::Project;
-use staunch_control::{Control, Handle, Parts, Refused, ReleaseSource, SpecSource};
+use staunch_control::{Control, DeployOptions, Handle, Parts, Refused, ReleaseSource, SpecSource};
 use staunch_local::{LocalOptions, LocalPlatform};
 use staunch_model::ServiceName;
 use staunch_rollout::Event;
-use staunch_store::{FileRecorder, SqliteJournal};
+use staunch_store::{FileAttestor, FileRecorder, SqliteJournal};
 use tokio::sync::mpsc;
 
 use crate::args::UpArgs;
@@ -114,7 +114,9 @@ fn start_control(
     let recorder = Box::new(FileRecorder::new(&place.recordings())?);
     let (journal, reader) = (Box::new(open()?), Box::new(open()?));
     let checks = crate::checks::inspector(place);
-    let parts = Parts { journal, reader, platform, specs, releases, checks, recorder };
+    let base = place.file.parent().unwrap_or(Path::new("/"));
+    let attestor = Arc::new(FileAttestor::new(base, |why| drop(writeln!(std::io::stderr(), "! {why}"))));
+    let parts = Parts { journal, reader, platform, specs, releases, checks, recorder, attestor };
     staunch_control::start(parts).map_err(|refused| {
         let damaged = matches!(refused, Refused::Journal(_));
         let exit = if matches!(refused, Refused::Config(_)) { Exit::Config } else { Exit::Internal };
@@ -155,7 +157,7 @@ async fn listen(
 }
 
 fn announce(term: &Term, project: &Project, api: std::net::SocketAddr, place: &Place) -> Result<(), Failure> {
-    let about = serde_json::json!({ "pid": std::process::id(), "api": format!("http://{api}"), "socket": place.api_socket()? });
+    let about = serde_json::json!({ "pid": std::process::id(), "api": format!("http://{api}"), "socket": place.api_socket()?, "environment": project.environment });
     std::fs::write(place.data.join("run/control.json"), about.to_string())?;
     for service in &project.services {
         let scheme = if service.tls.is_some() { "https" } else { "http" };
@@ -181,12 +183,24 @@ async fn bring_up(term: Term, handle: Handle) {
         .filter(|view| view.stable.is_none() && view.rollout.as_ref().is_none_or(|rollout| !rollout.active))
         .map(|view| view.name.clone())
         .collect();
-    for name in empty {
-        let Ok(service) = ServiceName::try_from(name.clone()) else { continue };
-        match handle.deploy(&service, "up", None, false).await {
-            Ok(_) => {}
-            Err(refused) => term.complain(&format!("{} {name}: {refused}", term.paint(Tone::Bad, "✕"))),
+    let mut waiting: Vec<_> = empty.into_iter().filter_map(|name| ServiceName::try_from(name).ok()).collect();
+    // A service may need another one that comes later in the alphabet: once around for each that could begin.
+    loop {
+        let (before, mut refused) = (waiting.len(), vec![]);
+        for service in waiting {
+            if let Err(why) = handle.deploy(&service, "up", DeployOptions::default()).await {
+                refused.push((service, why));
+            }
         }
+        let stuck = refused.len() == before
+            || !refused.iter().all(|(_, why)| matches!(why, Refused::Preflight { .. }));
+        if stuck || refused.is_empty() {
+            refused
+                .iter()
+                .for_each(|(_, why)| term.complain(&format!("{} {why}", term.paint(Tone::Bad, "✕"))));
+            return;
+        }
+        waiting = refused.into_iter().map(|(service, _)| service).collect();
     }
 }
 

@@ -47,7 +47,8 @@ impl Stage {
     pub(crate) async fn raise() -> Result<Self, Failure> {
         let dir = tempfile::Builder::new().prefix("staunch-demo-").tempdir()?;
         let listen = free_address()?;
-        let place = Place { file: dir.path().join("staunch.toml"), data: dir.path().join("data") };
+        let place =
+            Place { file: dir.path().join("staunch.toml"), data: dir.path().join("data"), environment: None };
         std::fs::write(&place.file, configuration(listen, &Release::good(1)))?;
         let log = std::fs::File::create(dir.path().join("control.log"))?;
         let mut control = Command::new(std::env::current_exe()?)

@@ -51,6 +51,7 @@ fn mark(event: &Event) -> Option<(&'static str, Tone)> {
         Event::RollbackStarted { .. } | Event::Rejected { .. } => ("✕", Tone::Bad),
         Event::RolledBack => ("↩", Tone::Bad),
         Event::Paused { .. }
+        | Event::Policy { .. }
         | Event::ExposureLapsed { .. }
         | Event::FindingRaised { .. }
         | Event::InstanceExited { .. } => ("!", Tone::Warn),

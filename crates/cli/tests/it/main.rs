@@ -17,6 +17,7 @@ mod kills;
 mod lease;
 mod looks;
 mod patience;
+mod policy;
 mod shadows;
 mod triggers;
 mod upgrades;

@@ -119,6 +119,20 @@ pub(crate) enum Kind {
     Names,
     /// Lists of services, by service.
     Edges,
+    Text,
+    /// One text, or a list of them.
+    Texts,
+    /// A list of some of these words.
+    Choices(&'static [&'static str]),
+    /// Names and a text for each.
+    Pairs,
+    /// A time of day.
+    Clock,
+    /// Dates and stretches of them.
+    Dates,
+    /// A list of such tables.
+    Tables(&'static Table),
+    Environments,
 }
 
 impl Kind {
@@ -138,11 +152,11 @@ impl Kind {
         if let Self::Share { least, most } = *self { (least, most) } else { (0.0, 100.0) }
     }
     pub(crate) fn choices(&self) -> &'static [&'static str] {
-        if let Self::Choice(words) = *self { words } else { &[] }
+        if let Self::Choice(words) | Self::Choices(words) = *self { words } else { &[] }
     }
 }
 
-const SECOND: u64 = 1_000;
+pub(crate) const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
@@ -155,12 +169,14 @@ pub(crate) const fn duration(least: u64, most: u64) -> Kind {
     Kind::Duration { least, most }
 }
 
+pub(crate) mod policy_keys;
+
 use Given::{ByForm, Default, Optional, Required};
 
-pub(crate) static ROOT: Table = Table { groups: &[PROJECT, SERVICE_KEYS] };
+pub(crate) static ROOT: Table = Table { groups: &[PROJECT, &[policy_keys::ENVIRONMENTS_KEY], SERVICE_KEYS] };
 pub(crate) static SERVICE: Table = Table { groups: &[SERVICE_KEYS] };
 
-const PROJECT: &[Key] = &[
+pub(crate) const PROJECT: &[Key] = &[
     key(
         "service",
         Kind::ServiceName,
@@ -185,9 +201,12 @@ const PROJECT: &[Key] = &[
         Default("\"127.0.0.1:7171\""),
         "Where the control API and the pages listen. Loopback only.",
     ),
+    policy_keys::POLICY_KEY,
+    policy_keys::WINDOWS_KEY,
+    policy_keys::VERSIONS_KEY,
 ];
 
-const SERVICE_KEYS: &[Key] = &[
+pub(crate) const SERVICE_KEYS: &[Key] = &[
     key(
         "run",
         Kind::Command,
@@ -205,7 +224,8 @@ const SERVICE_KEYS: &[Key] = &[
         "version",
         Kind::Version,
         Optional,
-        "What people call this version. Left out: v1, v2, … in the order of deploys.",
+        "What people call this version. Left out: v1, v2, … in the order of deploys. \"auto\": by the commit that is \
+         checked out, as SERVICE:COMMIT-TIME.",
     ),
     key("id", Kind::Version, Optional, "An identity of the content that replaces the hash of the files."),
     key(

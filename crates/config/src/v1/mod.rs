@@ -4,11 +4,13 @@ mod canary;
 mod checks;
 mod dependencies;
 mod edge;
+mod environment;
 mod gates;
 mod gauges;
 mod health;
 mod intake;
 pub(crate) mod keys;
+mod policy;
 mod release;
 mod service;
 mod shadow;
@@ -40,6 +42,10 @@ pub struct Project {
     pub releases: Vec<ReleaseSpec>,
     /// Where the control API listens; a loopback address.
     pub api: SocketAddr,
+    /// The environment that was chosen.
+    pub environment: Option<String>,
+    /// The names of all environments of the file.
+    pub environments: Vec<String>,
     /// Where each value came from, by its path in the file: `canary.bake`, `services.web.canary.bake`. Steps are
     /// one value.
     pub origins: BTreeMap<String, Origin>,
@@ -53,24 +59,45 @@ pub struct Parsed {
     pub warnings: Diagnostics,
 }
 
-/// Reads the text of a `staunch.toml`.
+/// Reads the text of a `staunch.toml` as it stands, without an environment.
 ///
 /// # Errors
 /// Every finding of the file at once, in the order of the text, when at least one of them is an error.
 pub fn parse(text: &str) -> Result<Parsed, Diagnostics> {
+    parse_in(text, None)
+}
+
+/// Reads the text of a `staunch.toml` as it is in an environment. What the other environments change is checked too.
+///
+/// # Errors
+/// Every finding of the file at once, in the order of the text, when at least one of them is an error.
+pub fn parse_in(text: &str, environment: Option<&str>) -> Result<Parsed, Diagnostics> {
     let (root, syntax_errors) = syntax::tree(text);
-    let mut reader = Reader::new(text);
     if root.is_empty() && syntax_errors.is_empty() {
         let empty = Diagnostic::error(Code::EmptyFile, "the file describes no service", 0..0);
         return Err(Diagnostics::sorted(vec![empty]));
     }
-    let (services, releases, api) = project(&mut reader, &root);
+    let environments = environment::names(&root);
+    let chosen = environment::select(&root, environment).map_err(|unknown| Diagnostics(vec![unknown]))?;
+    let mut reader = Reader::new(text);
+    environment::check_form(&mut reader, &root);
+    let (services, releases, api) = project(&mut reader, &chosen, environment);
+    for other in environments.iter().filter(|name| Some(name.as_str()) != environment) {
+        let Ok(there) = environment::select(&root, Some(other)) else { continue };
+        let mut beside = Reader::new(text);
+        project(&mut beside, &there, Some(other));
+        let fresh: Vec<_> =
+            beside.findings.into_iter().filter(|one| !reader.findings.contains(one)).collect();
+        reader.findings.extend(fresh);
+    }
     let Reader { findings, origins, .. } = reader;
     let findings = Diagnostics::sorted(beside_syntax(text, syntax_errors, findings));
     if findings.has_errors() {
         return Err(findings);
     }
-    Ok(Parsed { project: Project { services, releases, api, origins }, warnings: findings })
+    let environment = environment.map(str::to_owned);
+    let project = Project { services, releases, api, environment, environments, origins };
+    Ok(Parsed { project, warnings: findings })
 }
 
 /// Where the text is broken, what was read around the break misleads: further findings on those lines, and findings
@@ -94,6 +121,7 @@ fn beside_syntax(text: &str, syntax: Vec<Diagnostic>, findings: Vec<Diagnostic>)
 fn project<'a>(
     reader: &mut Reader<'_>,
     entries: &'a DeTable<'a>,
+    environment: Option<&str>,
 ) -> (Vec<ServiceSpec>, Vec<ReleaseSpec>, SocketAddr) {
     let root = reader.refuse_unknown(Section::new(&ROOT, entries, 0..0, String::new()));
     let api = reader.value(&root, "api", scalar::address);
@@ -102,8 +130,12 @@ fn project<'a>(
         None => single(reader, &root).into_iter().collect(),
     };
     checks::addresses(reader, api, root.value_span("api").as_ref(), &described);
-    let services: Vec<ServiceSpec> = described.into_iter().map(|one| one.spec).collect();
-    let releases = release::read(reader, &root, &names(&root, &services));
+    let mut services: Vec<ServiceSpec> = described.into_iter().map(|one| one.spec).collect();
+    let names = names(&root, &services);
+    let releases = release::read(reader, &root, &names);
+    let mut policies = policy::read(reader, &root, &names);
+    services.iter_mut().for_each(|spec| policies.give(spec, environment));
+    policy::note_lines(&mut services, reader, root.find("services").is_some());
     (services, releases, api)
 }
 

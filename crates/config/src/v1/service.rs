@@ -3,7 +3,9 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use staunch_model::{EvidenceSpec, EvidenceWeights, ServiceName, ServiceSpec, StopSpec, TlsSpec, Upstream};
+use staunch_model::{
+    EvidenceSpec, EvidenceWeights, Naming, PolicySpec, ServiceName, ServiceSpec, StopSpec, TlsSpec, Upstream,
+};
 
 use crate::codes::Code;
 use crate::command::bare_variable;
@@ -25,7 +27,8 @@ pub(crate) fn describe(
 ) -> Option<Described> {
     let listen = reader.get(section, "listen", scalar::address);
     let command = command(reader, section, "run");
-    let version = reader.get(section, "version", scalar::version);
+    let auto = section.find("version").is_some_and(|value| value.get_ref().as_str() == Some("auto"));
+    let version = reader.get(section, "version", scalar::version).filter(|_| !auto);
     let id = reader.get(section, "id", scalar::version);
     let files = reader.list(section, "files", scalar::inside);
     let replicas = small(reader, section, "replicas");
@@ -64,6 +67,10 @@ pub(crate) fn describe(
         checks: reports,
         confidence,
         slo,
+        policy: PolicySpec {
+            naming: if auto { Naming::Auto } else { Naming::Given },
+            ..PolicySpec::default()
+        },
     };
     checks::within(reader, section, &spec);
     shadow::within(reader, section, &spec);

@@ -100,7 +100,7 @@ fn header(key: &Key, value: &DeValue<'_>) -> Read<String> {
 
 /// `body`, or the path of a value in JSON: `/items/*/id`.
 fn place(key: &Key, value: &DeValue<'_>) -> Read<String> {
-    let text = scalar::version(key, value)?;
+    let text = scalar::text(key, value)?;
     if text == "body" || (text.starts_with('/') && text.len() > 1 && !text.ends_with('/')) {
         return Ok(text);
     }

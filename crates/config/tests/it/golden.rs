@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use staunch_config::{Diagnostics, explain_codes, parse};
+use staunch_config::{Diagnostics, explain_codes, parse, parse_in};
 
 macro_rules! cases {
     ($($name:literal),*) => {
@@ -12,7 +12,7 @@ macro_rules! cases {
     };
 }
 
-const CASES: [(&str, &str, &str); 13] = cases![
+const CASES: [(&str, &str, &str); 14] = cases![
     "slips",
     "units",
     "strategy",
@@ -25,7 +25,8 @@ const CASES: [(&str, &str, &str); 13] = cases![
     "checks",
     "budget",
     "shadow",
-    "triggers"
+    "triggers",
+    "policy"
 ];
 
 fn findings(text: &str) -> Diagnostics {
@@ -53,8 +54,10 @@ fn every_listed_code_has_a_file_that_causes_it() {
     let long: String = (0..101).map(|number| format!("key{number} = 1\n")).collect();
     let small = ["", "service = \"\"", "canary.steps = [100]", &long];
     let texts = CASES.iter().map(|case| case.1).chain(small);
-    let seen: BTreeSet<&str> =
+    let elsewhere = parse_in("service = \"a\"", Some("moon")).unwrap_err();
+    let mut seen: BTreeSet<&str> =
         texts.flat_map(|text| findings(text).iter().map(|one| one.code).collect::<Vec<_>>()).collect();
+    seen.extend(elsewhere.iter().map(|one| one.code));
     let listed: BTreeSet<&str> = explain_codes().iter().map(|row| row.0).collect();
     assert_eq!(seen, listed);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use staunch_config::{Origin, Parsed, parse};
+use staunch_config::{Origin, Parsed, parse, parse_in};
 use staunch_model::{GateLimit, Metric, NoData, ProbeTarget, ServiceSpec, StickyKey, Upstream};
 
 pub(crate) fn accepted(text: &str) -> Parsed {
@@ -169,4 +169,51 @@ fn depth_and_number_are_bounded() {
     assert_eq!(found.0.len(), 101);
     assert!(found.0[100].message.contains("19903 more"), "{}", found.0[100].message);
     assert!(found.render(&many, "staunch.toml", false).len() < 100_000);
+}
+
+const STAGES: &str = "service = \"shop\"\nrun = \"./shop\"\nlisten = \":8080\"\nenv = { A = \"1\", B = \"1\" }\n\
+    [canary]\nbake = \"1h\"\nhold = \"1m\"\n\
+    [environments.staging]\nlisten = \":8081\"\nenv = { B = \"2\" }\ncanary.bake = \"0s\"\n\
+    [environments.production]\nrequires = \"baked in staging\"\napprovals = { count = 2 }\npolicy.max-share = 20\n";
+
+#[test]
+fn an_environment_changes_the_keys_it_names_and_no_others() {
+    let of = |environment| parse_in(STAGES, environment).unwrap().project;
+    let (base, staging) = (of(None), of(Some("staging")));
+    assert_eq!(base.environments, ["production", "staging"]);
+    assert_eq!((base.services[0].listen.port(), staging.services[0].listen.port()), (8080, 8081));
+    assert_eq!(staging.services[0].env["A"], "1");
+    assert_eq!(staging.services[0].env["B"], "2");
+    assert!(staging.services[0].strategy.bake.is_zero());
+    assert_eq!(base.services[0].strategy.bake, Duration::from_secs(3_600));
+    assert_eq!(staging.services[0].policy.environment.as_deref(), Some("staging"));
+    let policy = of(Some("production")).services.remove(0).policy;
+    assert_eq!((policy.baked_in, policy.limits.len()), (vec!["staging".to_owned()], 1));
+    assert_eq!(policy.approvals.map(|approvals| approvals.count), Some(2));
+    assert!(base.services[0].policy.approvals.is_none());
+}
+
+#[test]
+fn what_another_environment_gets_wrong_is_found_at_once() {
+    let text = STAGES.replace("canary.bake = \"0s\"", "canary.bake = \"soon\"");
+    assert_eq!(codes(&text), ["wrong-unit"]);
+    let unknown = parse_in(STAGES, Some("moon")).unwrap_err();
+    assert!(unknown.iter().next().unwrap().help.as_ref().unwrap().contains("production, staging"));
+}
+
+#[test]
+fn a_key_is_found_again_by_its_line() {
+    let lines = parse(STAGES).unwrap().project.services.remove(0).policy.lines.0;
+    assert_eq!((lines["run"], lines["canary.bake"]), (2, 6));
+    let entry = format!("{MINIMAL}\n[[versions]]\nversion = \"1.0\"\n");
+    assert_eq!(accepted(&entry).project.services[0].policy.versions[0].line, 5);
+}
+
+#[test]
+fn a_version_of_a_commit_is_named_by_whoever_sees_the_commit() {
+    let spec = accepted(&with("version = \"auto\"")).project.services.remove(0);
+    assert_eq!((spec.version, spec.policy.naming), (None, staunch_model::Naming::Auto));
+    for moving in ["latest", "Prod", "shop:dev", "registry:5000/shop"] {
+        assert_eq!(codes(&with(&format!("version = \"{moving}\""))), ["version-mutable"], "{moving}");
+    }
 }

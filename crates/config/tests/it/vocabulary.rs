@@ -79,8 +79,8 @@ fn write_defaults(table: &Value, prefix: &str, into: &mut String) {
         let path = format!("{prefix}{name}");
         // A trigger is what is written down; the plain limits among them have defaults.
         let trigger = prefix == "triggers.";
-        let optional_table =
-            trigger || ["services", "gates", "health.live", "shadow", "tls", "slo"].contains(&path.as_str());
+        let tables = ["services", "gates", "health.live", "shadow", "tls", "slo", "policy.approvals"];
+        let optional_table = trigger || tables.contains(&path.as_str());
         if let Some(default) = key.get("default") {
             into.push_str(&format!("{path} = {default}\n"));
         } else if !optional_table {

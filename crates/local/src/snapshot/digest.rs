@@ -68,7 +68,7 @@ pub(super) fn of(spec: &ServiceSpec, files: &[FileHash]) -> RevisionDigest {
     add_list(&mut hasher, &spec.command);
     add_list(&mut hasher, spec.env.iter().flat_map(|(name, value)| [name, value]));
     match &spec.id {
-        Some(id) => add_list(&mut hasher, ["id", id]),
+        Some(id) => add_list(&mut hasher, ["id", id.as_str()]),
         None => add_list(&mut hasher, files.iter().flat_map(|file| [&file.path, &file.sha256])),
     }
     RevisionDigest::from_sha256(hasher.finalize().into())

@@ -77,7 +77,7 @@ fn the_digest_is_the_content_and_nothing_else() {
     let mut with_upstream = base.clone();
     with_upstream.upstream = Upstream::H2c;
     let mut with_id = base.clone();
-    with_id.id = Some("build-1".to_owned());
+    with_id.id = Some("build-1".to_owned().try_into().unwrap());
     let all = [&with_env, &with_word, &with_upstream, &with_id, &base].map(|spec| project.digest(spec));
     let distinct: BTreeSet<_> = all.iter().chain([&first, &changed, &executable]).collect();
     assert_eq!(distinct.len(), 7, "the base with its program bit is the same as `executable`");

@@ -1,0 +1,88 @@
+//! How much the path risks at once, against what the policy allows.
+
+use staunch_model::{Limit, Step, Weight, human_duration};
+
+use super::{Facts, Finding, FindingCode};
+
+pub(super) fn check(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
+    // The first revision has nobody to be compared with and no path.
+    if facts.service.stable.is_none() {
+        return;
+    }
+    for limit in &facts.spec.policy.limits {
+        if let Some((text, key)) = exceeded(facts, *limit) {
+            let place = facts.place(key);
+            let bound = facts.place(&format!("policy.{}", limit.key()));
+            let fix = format!("change `{key}`, or `{bound}`");
+            findings.push(Finding::new(FindingCode::LimitExceeded, place, text).fix(fix));
+        }
+    }
+}
+
+/// What is too much, and the key that asks for it.
+fn exceeded(facts: &Facts<'_>, limit: Limit) -> Option<(String, &'static str)> {
+    let strategy = &facts.spec.strategy;
+    let steps = &strategy.steps;
+    match limit {
+        Limit::MaxShare(most) => {
+            let step = steps.iter().find(|step| step.weight > most)?;
+            let text = format!(
+                "the step at {} is above the largest share before the promotion, {most}",
+                step.weight
+            );
+            Some((text, "canary.steps"))
+        }
+        Limit::MaxRise(most) => {
+            let (from, to) = rises(steps).into_iter().find(|(from, to)| rise(*from, *to) > most)?;
+            Some((format!("from {from} to {to} at once; the largest rise is {most}"), "canary.steps"))
+        }
+        Limit::MinSteps(least) => (steps.len() < least as usize).then(|| {
+            (format!("{} steps before the promotion; the least is {least}", steps.len()), "canary.steps")
+        }),
+        Limit::MinHold(least) => {
+            let step = steps.iter().find(|step| step.hold < least)?;
+            let (hold, least) = (human_duration(step.hold), human_duration(least));
+            Some((
+                format!("the step at {} holds for {hold}; the least is {least}", step.weight),
+                "canary.hold",
+            ))
+        }
+        Limit::MinBake(least) => (strategy.bake < least).then(|| {
+            let (bake, least) = (human_duration(strategy.bake), human_duration(least));
+            (format!("the bake lasts {bake}; the least is {least}"), "canary.bake")
+        }),
+        Limit::MaxSurge(most) => {
+            let surge = surge(facts);
+            (surge > most).then(|| {
+                (format!("{surge} instances run beyond the full number; the most is {most}"), "replicas")
+            })
+        }
+        Limit::MaxUnavailable(most) => {
+            let missing = unavailable(facts);
+            (missing > most).then(|| {
+                (format!("{missing} instances are missing on purpose; the most is {most}"), "replicas")
+            })
+        }
+    }
+}
+
+/// Each weight and the next one, the promotion last.
+fn rises(steps: &[Step]) -> Vec<(Weight, Weight)> {
+    let to = steps.iter().map(|step| step.weight).chain([Weight::FULL]);
+    let from = [Weight::ZERO].into_iter().chain(steps.iter().map(|step| step.weight));
+    from.zip(to).collect()
+}
+
+fn rise(from: Weight, to: Weight) -> Weight {
+    Weight::try_from(to.basis_points().saturating_sub(from.basis_points())).unwrap_or(Weight::ZERO)
+}
+
+/// A canary comes beside the old version, which keeps its full capacity until the bake is over.
+fn surge(facts: &Facts<'_>) -> u32 {
+    facts.spec.replicas
+}
+
+/// For the same reason nothing of the full number is ever missing.
+fn unavailable(_facts: &Facts<'_>) -> u32 {
+    0
+}
