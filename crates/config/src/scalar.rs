@@ -234,7 +234,8 @@ pub(crate) fn share(key: &Key, value: &DeValue<'_>) -> Read<f64> {
             || wrong_unit(key, text, "a share of the requests", "a percentage, for example \"1%\""),
         )?;
     if (least..=most).contains(&percent) {
-        Ok(percent / 100.0)
+        // As it is written: 99.9 % is 0.999, without the last bit of a division.
+        Ok((percent * 1e10).round() / 1e12)
     } else {
         Err(out_of_range(key, &format!("{least}%"), &format!("{most}%")))
     }

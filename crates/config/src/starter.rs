@@ -28,8 +28,10 @@ impl Preset {
     pub fn summary(self) -> &'static str {
         match self {
             Self::Evidence => "5/25/50/100, as fast as the evidence allows, compared with the old version",
-            Self::Classic => "5/25/50/100, five minutes each; errors 1 %, p95 500 ms, p99 1 s",
-            Self::Gradual => "10/25/50/75/100, five minutes each; errors 1 %, p95 500 ms, p99 1 s",
+            Self::Classic => {
+                "5/25/50/100, five minutes each; errors 1 % and 5 %, p95 500 ms and 1 s, p99 1 and 2 s, healthy 80 %"
+            }
+            Self::Gradual => "10/25/50/75/100, five minutes each, with the thresholds of classic",
         }
     }
 
@@ -51,7 +53,8 @@ error-rate  = { max = "1%", max-vs-stable = "+1pp" }
 latency-p95 = { max-vs-stable = "+10%" }
 "#;
 
-/// What is promoted below, and what is taken back above, wherever the rollout stands.
+/// What is promoted below, and what is taken back above, wherever the rollout stands; the budget's levels are the
+/// defaults of `[slo]`: warn 25 %, freeze 10 %, critical fixes only 5 %, reopen 15 %.
 fn thresholds(steps: &str) -> String {
     format!(
         r#"[canary]
@@ -62,6 +65,16 @@ hold  = "5m"
 error-rate  = {{ max = "1%" }}
 latency-p95 = {{ max = "500ms" }}
 latency-p99 = {{ max = "1s" }}
+
+[triggers]                        # to go back, wherever it stands
+error-rate  = {{ warn = "1%", rollback = "5%" }}
+latency-p95 = {{ warn = "500ms", rollback = "1s" }}
+latency-p99 = {{ warn = "1s", rollback = "2s" }}
+healthy     = {{ min = "80%" }}
+
+[slo]
+target = "99.9%"
+window = "30d"
 "#
     )
 }
@@ -79,8 +92,7 @@ service = {name}
 run     = {run:width$} # starts one instance; it gets PORT
 listen  = {listen:width$} # the address users call
 
-# [health]
-# path = "/healthz"               # without it: ready when the port accepts connections
+# health.path = "/healthz"        # without it: ready when the port accepts connections
 
 {rules}"##
     )

@@ -155,7 +155,7 @@ impl Default for EvidenceSpec {
             false_rollback: 0.01,
             false_promotion: 0.05,
             warm_up: Duration::from_secs(30),
-            warm_up_requests: 1_000,
+            warm_up_requests: 10_000,
             weights: EvidenceWeights::default(),
         }
     }

@@ -17,10 +17,10 @@ const PROCESSES: Duration = Duration::from_secs(3);
 pub(crate) fn read(reader: &mut Reader<'_>, gates: &Section<'_>) -> Vec<GaugeSpec> {
     let cpu = reader.section(gates, "cpu");
     let max = reader.get(&cpu, "max", scalar::share);
-    let mut all = process(reader, &cpu, "cpu", GaugeSource::Cpu, max);
+    let mut all = process(reader, &cpu, "cpu", &GaugeSource::Cpu, max);
     let memory = reader.section(gates, "memory");
     let max = reader.get(&memory, "max", scalar::size).map(|bytes| bytes as f64);
-    all.extend(process(reader, &memory, "memory", GaugeSource::Memory, max));
+    all.extend(process(reader, &memory, "memory", &GaugeSource::Memory, max));
     all.extend(healthy(reader, gates));
     all.extend(metrics(reader, gates));
     all
@@ -30,7 +30,7 @@ fn process(
     reader: &mut Reader<'_>,
     section: &Section<'_>,
     name: &str,
-    source: GaugeSource,
+    source: &GaugeSource,
     max: Option<f64>,
 ) -> Vec<GaugeSpec> {
     let margin = margin(reader, section);

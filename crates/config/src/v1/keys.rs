@@ -688,7 +688,7 @@ pub(crate) static EVIDENCE: Table = Table {
         key(
             "warm-up-requests",
             Kind::Integer { least: 0, most: 1_000_000_000 },
-            Default("1000"),
+            Default("10000"),
             "… unless it was given this many.",
         ),
         key(

@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 
 use staunch_config::{Diagnostics, explain_codes, parse, parse_in};
 
+use crate::resolved::{MINIMAL, accepted};
+
 macro_rules! cases {
     ($($name:literal),*) => {
         [$(($name, include_str!(concat!("../golden/", $name, ".toml")), include_str!(concat!("../golden/", $name, ".txt")))),*]
@@ -68,6 +70,11 @@ fn bless() {
     for (name, text, _) in CASES {
         let path = format!("{}/tests/golden/{name}.txt", env!("CARGO_MANIFEST_DIR"));
         std::fs::write(path, shown(text)).unwrap();
+    }
+    for (name, text) in [("minimal", MINIMAL), ("everything", include_str!("everything.toml"))] {
+        let path = format!("{}/tests/it/{name}.json", env!("CARGO_MANIFEST_DIR"));
+        let service = &accepted(text).project.services[0];
+        std::fs::write(path, serde_json::to_string_pretty(service).unwrap() + "\n").unwrap();
     }
 }
 

@@ -15,7 +15,7 @@ fn codes(text: &str) -> Vec<&'static str> {
     parse(text).err().unwrap_or_default().iter().map(|one| one.code).collect()
 }
 
-const MINIMAL: &str = "service = \"shop\"\nrun = \"./shop\"\nlisten = \":8080\"\n";
+pub(crate) const MINIMAL: &str = "service = \"shop\"\nrun = \"./shop\"\nlisten = \":8080\"\n";
 
 fn with(line: &str) -> String {
     format!("{MINIMAL}{line}\n")

@@ -78,8 +78,18 @@ fn write_defaults(table: &Value, prefix: &str, into: &mut String) {
     for (name, key) in table["properties"].as_object().into_iter().flatten() {
         let path = format!("{prefix}{name}");
         // A trigger is what is written down; the plain limits among them have defaults.
-        let trigger = prefix == "triggers.";
-        let tables = ["services", "gates", "health.live", "shadow", "tls", "slo", "policy.approvals"];
+        let trigger = ["triggers.", "checks."].contains(&prefix);
+        let tables = [
+            "services",
+            "gates",
+            "health.live",
+            "shadow",
+            "tls",
+            "slo",
+            "confidence",
+            "infra",
+            "policy.approvals",
+        ];
         let optional_table = trigger || tables.contains(&path.as_str());
         if let Some(default) = key.get("default") {
             into.push_str(&format!("{path} = {default}\n"));
