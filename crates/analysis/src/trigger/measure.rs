@@ -178,7 +178,7 @@ fn cpu_growth(shown: &Shown<'_>) -> Option<f64> {
     let (new, stable) = (&shown.facts.new, &shown.facts.stable);
     let rates = shown.rates().filter(|rates| rates.canary >= LEAST_RATE && rates.stable >= LEAST_RATE)?;
     let (each, usual) = (new.cpu() / new.size(), stable.cpu() / stable.size());
-    if !(usual > 0.0) {
+    if usual.is_nan() || usual <= 0.0 {
         return None;
     }
     if each < LEAST_CPU {
@@ -192,7 +192,7 @@ fn memory_growth(shown: &Shown<'_>) -> Option<f64> {
     let (new, stable) = (&shown.facts.new, &shown.facts.stable);
     let largest = new.largest()?.memory_bytes as f64;
     let usual = stable.memory() / stable.size();
-    if !(usual > 0.0) {
+    if usual.is_nan() || usual <= 0.0 {
         return None;
     }
     let more = largest - usual;

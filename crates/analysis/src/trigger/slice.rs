@@ -82,7 +82,7 @@ impl Slices {
             Some((from, until)) if beyond => Sight::Beyond { from, until },
             _ if !closes => Sight::Open,
             _ if self.open.attempts() < allowed.min_count => Sight::Unknown,
-            _ => Sight::Calm,
+            Some(_) | None => Sight::Calm,
         }
     }
 

@@ -91,7 +91,8 @@ impl Limits {
     fn refuse_crossed(&self, reader: &mut Reader<'_>, section: &Section<'_>, signal: &Signal) {
         let Some((warn, rollback)) = self.warn.zip(self.rollback) else { return };
         let floor = signal.is_floor();
-        if if floor { warn > rollback } else { warn < rollback } {
+        let in_order = if floor { warn > rollback } else { warn < rollback };
+        if in_order {
             return;
         }
         let place = |name: &str| section.value_span(name).unwrap_or_else(|| section.span.clone());

@@ -13,6 +13,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
 
 use super::instances::Order;
+use super::oom::OutOfMemory;
 use super::state::{Saved, store};
 use crate::logs::{LogSink, RotatingFile};
 use crate::paths::Paths;
@@ -39,6 +40,7 @@ pub(super) struct House {
     pub(super) edge_streak: Cell<u32>,
     pub(super) listeners: RefCell<BTreeMap<SocketAddr, TcpListener>>,
     pub(super) closing: Cell<bool>,
+    pub(super) out_of_memory: OutOfMemory,
     pub(super) closed: Notify,
     /// Counts changes. Begins at the clock: no two keepers count alike.
     number: Cell<u64>,
@@ -81,6 +83,7 @@ impl House {
             edge_streak: Cell::new(0),
             listeners: RefCell::default(),
             closing: Cell::new(false),
+            out_of_memory: OutOfMemory::new(),
             closed: Notify::new(),
             number: Cell::new(u64::try_from(now().0).unwrap_or(0)),
         })
@@ -103,6 +106,7 @@ impl House {
     }
 
     pub(super) fn listing(&self) -> Listing {
+        self.out_of_memory.look();
         Listing {
             number: self.number.get(),
             keeper: self.info(),

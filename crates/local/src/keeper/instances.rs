@@ -208,12 +208,19 @@ impl Supervisor {
 
     fn record_exit(&mut self, process: Identity, how: ExitHow, why: Option<String>) {
         let at = now();
+        let why = why.or_else(|| self.out_of_memory(how));
         let mut uptime = Duration::ZERO;
         self.house.change(&self.id, |status| {
             uptime = at.since(status.started.unwrap_or(at));
             push_exit(status, Exit { at, pid: process.pid, how, uptime_ms: millis(uptime), why });
         });
         self.streak = if uptime >= PROVEN { 1 } else { self.streak.saturating_add(1) };
+    }
+
+    /// A SIGKILL that nobody here sent, when the kernel says that it has just sent one.
+    fn out_of_memory(&self, how: ExitHow) -> Option<String> {
+        let killed = how == ExitHow::Signal(Signal::KILL.as_raw());
+        (killed && self.house.out_of_memory.killed_lately()).then(|| "out of memory".to_owned())
     }
 
     fn fail_to_start(&mut self, error: &str) -> bool {

@@ -6,6 +6,7 @@ mod edges;
 mod house;
 mod instances;
 mod listeners;
+mod oom;
 mod server;
 mod shutdown;
 mod state;
