@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use staunch_analysis::{Hearing, Outcome, ShadowReading};
 use staunch_model::{
-    EdgeReport, MirrorSpec, ShadowCounts, ShadowExample, ShadowSample, ShadowSpec, ShadowThen, SplitGeneration,
-    Timestamp, Weight,
+    EdgeReport, MirrorSpec, ShadowCounts, ShadowExample, ShadowSample, ShadowSpec, ShadowThen,
+    SplitGeneration, Timestamp, Weight,
 };
 
 use crate::world::{revision, service, spec};

@@ -85,14 +85,20 @@ fn only_named_methods_are_copied_and_a_body_goes_along() {
     let large = "x".repeat(2_000);
     browser.ask("POST", "/order", "", &large).unwrap();
     let counts = counted(&mut stage, "the counts", |counts| counts.too_large == 1 && counts.pairs == 1);
-    assert_eq!((counts.controls, shadow.seen(), stable.seen()), (0, 1, 3), "no write happens twice on stable");
+    assert_eq!(
+        (counts.controls, shadow.seen(), stable.seen()),
+        (0, 1, 3),
+        "no write happens twice on stable"
+    );
 }
 
 #[test]
 fn a_hanging_shadow_holds_so_many_copies_and_no_user() {
     let stable = App::named("fine");
-    let shadow = App::start(|_, _| loop {
-        std::thread::park();
+    let shadow = App::start(|_, _| {
+        loop {
+            std::thread::park();
+        }
     });
     let mut stage = stage(&stable, &shadow, MirrorSpec { concurrency: 2, ..spec() });
     let mut browser = Browser::open(stage.addr);
@@ -118,7 +124,8 @@ fn what_differs_is_told_and_what_stable_itself_varies_is_not() {
     Browser::open(other.addr).get("/a?secret=1");
     let counts = counted(&mut other, "the pair", |counts| counts.pairs == 1);
     assert_eq!((counts.different, counts.volatile), (1, 0));
-    let example = other.control.reports.iter().flat_map(|r| &r.shadow).flat_map(|s| &s.examples).next().unwrap();
+    let example =
+        other.control.reports.iter().flat_map(|r| &r.shadow).flat_map(|s| &s.examples).next().unwrap();
     assert_eq!((example.path.as_str(), example.differences[0].shadow.as_str()), ("/a", "two"));
 }
 
