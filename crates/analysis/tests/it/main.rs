@@ -4,5 +4,6 @@ mod always;
 mod calibration;
 mod forecasts;
 mod replays;
+mod shadows;
 mod stories;
 mod world;

@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use http_body::Body as _;
 use tokio::time::timeout;
 
-use super::{Ended, Mirror, Request, Seen};
+use super::{Ended, Job, Seen};
 use crate::bare::Bare;
 use crate::clock::as_micros;
 use crate::instance::{Flight, Instance};
@@ -19,33 +19,39 @@ use crate::pool::{Kept, Link, SendError, ask};
 /// How long is waited for the rest of an answer, when the user's own came faster.
 const LEAST_REST: Duration = Duration::from_secs(1);
 
-pub(crate) async fn answer(
-    instance: &Rc<Instance>,
-    mirror: &Mirror,
-    request: &Request,
-    live_micros: u64,
-    now_micros: u64,
-) -> Seen {
+/// Which connection a copy is sent over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Over {
+    /// One that is kept, if there is one.
+    Kept,
+    /// A new one: the two sides of a timed pair differ in how often they are asked, and a connection that has served
+    /// for long is faster or slower (delayed acknowledgements) than one that has not.
+    New,
+}
+
+pub(crate) async fn answer(instance: &Rc<Instance>, job: &Job, over: Over, now_micros: u64) -> Seen {
+    let Job { mirror, request, live, .. } = job;
     let started = Instant::now();
     let _flight = Flight::begin(instance);
     let bare = Bare::whole(request.bytes.clone(), &request.method);
     let patience = mirror.table.edge.shield.after;
-    let rest = LEAST_REST.max(Duration::from_micros(live_micros) * 4);
-    let mut seen = match timeout(patience, deliver(instance, &bare, request.is_safe(), now_micros)).await {
-        Ok(Ok((response, link))) => {
-            let (head, body) = response.into_parts();
-            let head = http::Response::from_parts(head, ());
-            let seen = Seen::head(&head, &mirror.spec().headers);
-            match timeout(rest, read(body, link, mirror.most_bytes(), now_micros)).await {
-                Ok(Ok(body)) => Seen { body, ..seen },
-                Ok(Err(Torn)) => Seen::without_answer(Ended::Reset, 0),
-                Err(_) => Seen::without_answer(Ended::Timeout, 0),
+    let rest = LEAST_REST.max(Duration::from_micros(live.micros) * 4);
+    let mut seen =
+        match timeout(patience, deliver(instance, &bare, over, request.is_safe(), now_micros)).await {
+            Ok(Ok((response, link))) => {
+                let (head, body) = response.into_parts();
+                let head = http::Response::from_parts(head, ());
+                let seen = Seen::head(&head, &mirror.spec().headers);
+                match timeout(rest, read(body, link, mirror.most_bytes(), now_micros)).await {
+                    Ok(Ok(body)) => Seen { body, ..seen },
+                    Ok(Err(Torn)) => Seen::without_answer(Ended::Reset, 0),
+                    Err(_) => Seen::without_answer(Ended::Timeout, 0),
+                }
             }
-        }
-        Ok(Err(SendError::Unsent)) => Seen::without_answer(Ended::ConnectError, 0),
-        Ok(Err(SendError::Lost { .. })) => Seen::without_answer(Ended::Reset, 0),
-        Err(_) => Seen::without_answer(Ended::Timeout, 0),
-    };
+            Ok(Err(SendError::Unsent)) => Seen::without_answer(Ended::ConnectError, 0),
+            Ok(Err(SendError::Lost { .. })) => Seen::without_answer(Ended::Reset, 0),
+            Err(_) => Seen::without_answer(Ended::Timeout, 0),
+        };
     seen.micros = as_micros(started.elapsed());
     seen
 }
@@ -53,8 +59,12 @@ pub(crate) async fn answer(
 type Sent = Result<(http::Response<InstanceBody>, Link), SendError>;
 
 /// As for a user: a kept connection may end in the very moment it is used again.
-async fn deliver(instance: &Rc<Instance>, bare: &Bare, safe: bool, now_micros: u64) -> Sent {
-    let kept = if safe { Kept::Any } else { Kept::Recent };
+async fn deliver(instance: &Rc<Instance>, bare: &Bare, over: Over, safe: bool, now_micros: u64) -> Sent {
+    let kept = match over {
+        Over::New => Kept::None,
+        Over::Kept if safe => Kept::Any,
+        Over::Kept => Kept::Recent,
+    };
     match ask(instance, bare, kept, now_micros).await {
         Err(SendError::Lost { reused: true }) if safe => ask(instance, bare, Kept::None, now_micros).await,
         sent => sent,

@@ -13,7 +13,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::spawn_local;
 use tokio::time::timeout;
 
-use super::ask;
+use super::ask::{self, Over};
 use super::compare::{Difference, differences, is_unread};
 use super::secret::Credentials;
 use super::tally::Entry;
@@ -100,15 +100,15 @@ impl House {
             job.request.is_safe() && self.noise(mirror, |noise| noise.is_due(&route, chance >> 8));
         // In random order: whoever is asked second finds warmer caches.
         let (shadow, control, timed) = if asks_stable && chance.is_multiple_of(2) {
-            let control = self.ask_stable(job).await;
-            let (shadow, warm) = self.ask_shadow(job).await;
+            let control = self.ask_stable(job, Over::New).await;
+            let (shadow, warm) = self.ask_shadow(job, Over::New).await;
             (shadow, control, warm)
         } else if asks_stable {
-            let (shadow, warm) = self.ask_shadow(job).await;
-            let control = self.ask_stable(job).await;
+            let (shadow, warm) = self.ask_shadow(job, Over::New).await;
+            let control = self.ask_stable(job, Over::New).await;
             (shadow, control, warm)
         } else {
-            (self.ask_shadow(job).await.0, None, false)
+            (self.ask_shadow(job, Over::Kept).await.0, None, false)
         };
         let timed = control.as_ref().filter(|_| timed).map(|control| (micros(&shadow), micros(control)));
         self.compared(job, &route, shadow, control, timed).await
@@ -128,7 +128,7 @@ impl House {
         let mut open = self.noise(mirror, |noise| unknown(&found, |one| noise.has(route, one)));
         // What differs and is not known to change by itself is looked at once more, where that is allowed.
         if !open.is_empty() && control.is_none() && job.request.is_safe() {
-            control = self.ask_stable(job).await;
+            control = self.ask_stable(job, Over::Kept).await;
         }
         let own = control.as_ref().map(|control| differences(&job.live, control, ignore)).unwrap_or_default();
         let volatile = self.noise(mirror, |noise| learn(noise, route, &own));
@@ -138,7 +138,8 @@ impl House {
             pairs: 1,
             shadow_failed: u64::from(shadow_failed && !live_failed),
             stable_failed: u64::from(live_failed && !shadow_failed),
-            different: u64::from(!open.is_empty()),
+            // No answer is a failure, and no other answer.
+            different: u64::from(!open.is_empty() && job.live.ended.is_answer() && shadow.ended.is_answer()),
             volatile: u64::from(open.is_empty() && !found.is_empty()),
             unread: u64::from(is_unread(&job.live, &shadow)),
             controls: u64::from(control.is_some()),
@@ -153,23 +154,22 @@ impl House {
     }
 
     /// The shadow's answer, and whether its instance is warm.
-    async fn ask_shadow(&self, job: &Job) -> (Seen, bool) {
-        let (seen, warm) = self.ask(job, &job.mirror.route.backend).await;
-        (seen, warm)
+    async fn ask_shadow(&self, job: &Job, over: Over) -> (Seen, bool) {
+        self.ask(job, &job.mirror.route.backend, over).await
     }
 
-    async fn ask_stable(&self, job: &Job) -> Option<Seen> {
+    async fn ask_stable(&self, job: &Job, over: Over) -> Option<Seen> {
         let stable = job.mirror.stable()?;
-        Some(self.ask(job, stable).await.0)
+        Some(self.ask(job, stable, over).await.0)
     }
 
-    async fn ask(&self, job: &Job, backend: &Backend) -> (Seen, bool) {
+    async fn ask(&self, job: &Job, backend: &Backend, over: Over) -> (Seen, bool) {
         let now = self.shared.clock.micros();
         let Some(instance) = self.instance(&job.mirror, backend) else {
             return (Seen::without_answer(super::Ended::ConnectError, 0), true);
         };
         let warming = instance.takes_warming(now);
-        (ask::answer(&instance, &job.mirror, &job.request, job.live.micros, now).await, !warming)
+        (ask::answer(&instance, job, over, now).await, !warming)
     }
 
     /// The instances of a side in turn.

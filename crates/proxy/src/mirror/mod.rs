@@ -158,6 +158,9 @@ impl Ended {
             Self::Timeout | Self::ConnectError | Self::Reset => true,
         }
     }
+    pub(crate) fn is_answer(self) -> bool {
+        matches!(self, Self::Status(_))
+    }
     pub(crate) fn words(self) -> String {
         match self {
             Self::Status(status) => status.to_string(),

@@ -7,6 +7,7 @@ mod counts;
 mod drain;
 mod http;
 mod lease;
+mod mirror;
 mod protocols;
 mod shield;
 mod sigterm;
