@@ -50,7 +50,7 @@ say "a deploy is refused until the thaw"
 write v2
 "$staunch" plan
 expect 14 "$staunch" deploy
-"$staunch" deploy --output json | grep -F '"thaw_at": "20' || die "the thaw is not in the JSON"
+{ "$staunch" deploy --output json || true; } | grep -F '"thaw_at": "20' || die "the thaw is not in the JSON"
 
 say "two people let a critical fix through"
 expect 2 "$staunch" deploy --critical-fix --reason "checkout is down"
