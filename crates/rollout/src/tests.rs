@@ -1,6 +1,7 @@
 //! What must stay true, by name: stories, tables, an exhaustive exploration of the decisions, and properties over
 //! random worlds.
 
+mod budgets;
 mod commands;
 mod events;
 mod explore;

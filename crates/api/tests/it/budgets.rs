@@ -156,7 +156,7 @@ async fn a_rollout_that_spends_a_frozen_budget_goes_back() {
         specs[0].triggers.catastrophic = 1.0;
         specs[0].evidence.false_rollback = 1e-9;
     }
-    serve(&world, "shop", 100_000, 905);
+    serve(&world, "shop", 99_080, 920);
     until_level(&world, "shop", "frozen").await;
     let deployed = world.unix.deploy("shop", &fix(false, "it cannot wait", "grace")).await.unwrap();
     let Deployed::Started { .. } = deployed else { panic!("{deployed:?}") };

@@ -105,7 +105,7 @@ fn every_event_survives_the_journal_and_has_its_own_name() {
         assert_eq!(serde_json::from_str::<Event>(&line).unwrap(), event);
         kinds.insert(event.kind());
     }
-    assert_eq!(kinds.len(), 18);
+    assert_eq!(kinds.len(), 19);
 }
 
 #[test]
@@ -153,13 +153,14 @@ fn every_cause_has_a_code_and_a_sentence() {
         (Cause::Aborted { by: text("ben"), reason: text("") }, "aborted", "aborted by ben"),
         (Cause::Superseded { by: text("ben") }, "superseded", "replaced by a newer deploy of ben"),
         (Cause::Unsupported { because: text("no h3") }, "unsupported", "no h3"),
+        (Cause::Budget { because: text("spent") }, "budget", "spent"),
     ];
     for (cause, code, sentence) in &rows {
         assert_eq!((cause.code(), cause.sentence().as_str()), (*code, *sentence));
         assert_eq!(cause.is_personal(), matches!(*code, "aborted" | "superseded"));
         assert_eq!(&serde_json::from_str::<Cause>(&serde_json::to_string(cause).unwrap()).unwrap(), cause);
     }
-    assert_eq!(rows.iter().map(|row| row.1).collect::<BTreeSet<_>>().len(), 13);
+    assert_eq!(rows.iter().map(|row| row.1).collect::<BTreeSet<_>>().len(), 14);
 }
 
 #[test]

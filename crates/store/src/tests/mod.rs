@@ -1,6 +1,7 @@
 //! What must stay true of the journal, whatever happens to the process, the disk and the file.
 
 mod append;
+mod counts;
 mod damage;
 mod disk;
 mod kill;
