@@ -10,6 +10,7 @@ fn references() -> Vec<(PathBuf, String)> {
     vec![
         (root().join("docs/reference/staunch.schema.json"), schema + "\n"),
         (root().join("docs/reference/config-errors.md"), config_errors()),
+        (root().join("docs/reference/preflight-findings.md"), preflight_findings()),
     ]
 }
 
@@ -17,6 +18,15 @@ fn config_errors() -> String {
     let mut text = String::from("# Findings in staunch.toml\n\nMade by `cargo xtask generate`.\n");
     for (code, meaning, fix) in staunch_config::explain_codes() {
         text.push_str(&format!("\n## {code}\n\n{meaning}\n\n{fix}\n"));
+    }
+    text
+}
+
+fn preflight_findings() -> String {
+    let mut text = String::from("# Findings before a rollout\n\nMade by `cargo xtask generate`.\n");
+    for info in staunch_rollout::FindingCode::ALL.iter().map(|code| code.info()) {
+        let exit = info.stop.exit();
+        text.push_str(&format!("\n## {}\n\n{}\n\n{}\n\nAs an error: exit {exit}.\n", info.code, info.meaning, info.fix));
     }
     text
 }
