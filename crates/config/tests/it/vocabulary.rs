@@ -45,6 +45,8 @@ fn the_full_example_leaves_out_only_what_excludes_each_other() {
             !matches!(origin, Origin::File(_)) && !path.starts_with("triggers.dependency.")
         })
         .map(|(k, _)| k.as_str())
+        // The other paths exclude [canary].
+        .filter(|path| !path.starts_with("blue-green"))
         .collect();
     let excluded = [
         "edge.sticky.address",
@@ -79,7 +81,8 @@ fn write_defaults(table: &Value, prefix: &str, into: &mut String) {
         let path = format!("{prefix}{name}");
         // A trigger is what is written down; the plain limits among them have defaults.
         let trigger = prefix == "triggers.";
-        let tables = ["services", "gates", "health.live", "shadow", "tls", "slo", "policy.approvals"];
+        let tables =
+            ["services", "blue-green", "gates", "health.live", "shadow", "tls", "slo", "policy.approvals"];
         let optional_table = trigger || tables.contains(&path.as_str());
         if let Some(default) = key.get("default") {
             into.push_str(&format!("{path} = {default}\n"));
