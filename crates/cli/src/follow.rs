@@ -174,6 +174,7 @@ impl Follower<'_> {
             | Event::ShadowStarted { .. }
             | Event::ShadowPassed { .. }
             | Event::StepPassed { .. }
+            | Event::SmokePassed { .. }
             | Event::PromotionStarted { .. }
             | Event::Paused { .. }
             | Event::Resumed { .. }

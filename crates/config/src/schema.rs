@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use toml::de::DeValue;
 
 use crate::v1::keys::policy_keys::ENVIRONMENT;
-use crate::v1::keys::{Given, Key, Kind, METRIC_GATE, RELEASE, ROOT, SERVICE, STEP, Table};
+use crate::v1::keys::{Given, Key, Kind, METRIC_GATE, RELEASE, ROOT, SERVICE, STEP, SWITCH, Table};
 use crate::v1::trigger_keys::DEPENDENCY;
 
 /// A service's name.
@@ -107,9 +107,14 @@ fn form(kind: &Kind) -> Map<String, Value> {
         Kind::Methods | Kind::Headers | Kind::Places => {
             json!({ "type": "array", "items": { "type": "string", "minLength": 1 } })
         }
-        Kind::Steps => {
-            let item = json!({ "oneOf": [weight(), Value::Object(table(&STEP))] });
-            json!({ "type": "array", "minItems": 1, "items": item })
+        Kind::Steps => steps(),
+        Kind::Shares => json!({ "oneOf": [weight(), steps()] }),
+        Kind::Switch => {
+            json!({ "oneOf": [{ "const": "immediate" }, Value::Object(table(&SWITCH)), steps()] })
+        }
+        Kind::Commands => {
+            let command = json!({ "oneOf": [{ "type": "string", "minLength": 1 }, words] });
+            json!({ "type": "array", "items": command })
         }
         Kind::Table(inner) => Value::Object(table(inner)),
         Kind::Metrics => json!({
@@ -170,6 +175,11 @@ fn ask_for_nothing(schema: &mut Value) {
         Value::Array(list) => list.iter_mut().for_each(ask_for_nothing),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
+}
+
+fn steps() -> Value {
+    let item = json!({ "oneOf": [weight(), Value::Object(table(&STEP))] });
+    json!({ "type": "array", "minItems": 1, "items": item })
 }
 
 fn weight() -> Value {

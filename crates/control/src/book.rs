@@ -379,7 +379,7 @@ pub(crate) fn row(rollout: &Rollout) -> RolloutRow {
         service: spec.service.clone(),
         from: spec.from.as_ref().map(|from| from.label.clone()),
         to: spec.to.label.clone(),
-        kind: kind_name(spec.kind).to_owned(),
+        kind: kind_name(spec).to_owned(),
         phase: rollout.phase.name().to_owned(),
         started: rollout.admitted,
         ended: rollout.ended,
@@ -413,10 +413,11 @@ fn release_row(release: &Release) -> RolloutRow {
     }
 }
 
-pub(crate) fn kind_name(kind: staunch_model::RolloutKind) -> &'static str {
-    match kind {
+/// A change of the version is called by its strategy.
+pub(crate) fn kind_name(spec: &staunch_model::RolloutSpec) -> &'static str {
+    match spec.kind {
         staunch_model::RolloutKind::First => "first",
-        staunch_model::RolloutKind::Canary => "canary",
+        staunch_model::RolloutKind::Canary => spec.strategy.kind.name(),
         staunch_model::RolloutKind::Rollback => "rollback",
     }
 }

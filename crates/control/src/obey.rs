@@ -156,6 +156,10 @@ impl Loop {
         given: Given,
     ) -> Result<Deployed, Refused> {
         let Given { by, reason, vetting, pass, before } = given;
+        if rollout.kind == RolloutKind::Rollback {
+            // It served before, and whoever goes back is in a hurry.
+            rollout.strategy.smoke = vec![];
+        }
         if rollout.kind != RolloutKind::Canary {
             rollout.strategy.steps = vec![];
             rollout.strategy.bake = Duration::ZERO;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use staunch_analysis::{Needs, Outlook, canary_requests};
-use staunch_model::{Revision, ServiceSpec, Weight};
+use staunch_model::{Capacity, Revision, ServiceSpec, StrategyKind, Weight};
 use staunch_rollout::{Objection, Preflight, PreflightFinding, Vetting};
 
 use crate::{BudgetView, ServiceView};
@@ -25,6 +25,9 @@ pub struct PlanView {
     pub total_ms: Option<u64>,
     /// The same if every step took its longest.
     pub total_high_ms: Option<u64>,
+    /// What happens beside the steps, in its order.
+    #[serde(default)]
+    pub path: Vec<String>,
     /// What a person should know before.
     pub notes: Vec<String>,
     /// The checks and the score, and why they refuse the version if they do.
@@ -65,11 +68,11 @@ pub(crate) fn plan(
 ) -> PlanView {
     let rate = view.stable_rates.per_second + view.canary_rates.per_second;
     let stable = error_ratio(view);
-    let path = spec.strategy.steps.iter().map(|step| step.weight).chain([Weight::FULL]);
-    let path: Vec<Weight> = path.collect();
+    let weights = spec.strategy.steps.iter().map(|step| step.weight).chain([Weight::FULL]);
+    let weights: Vec<Weight> = weights.collect();
     let steps = spec.strategy.steps.iter().enumerate().map(|(at, step)| {
-        let before = at.checked_sub(1).map_or(Weight::ZERO, |before| path[before]);
-        planned(spec, step, Around { before, next: path[at + 1] }, rate, stable)
+        let before = at.checked_sub(1).map_or(Weight::ZERO, |before| weights[before]);
+        planned(spec, step, Around { before, next: weights[at + 1] }, rate, stable)
     });
     let steps: Vec<_> = steps.collect();
     let first = from.is_none();
@@ -84,6 +87,7 @@ pub(crate) fn plan(
         unchanged: from.is_some_and(|from| from.digest == to.digest),
         changed: staunch_rollout::changed(from, to),
         requests_per_second: rate,
+        path: path(spec, first),
         notes: notes(spec, &steps, rate, first)
             .into_iter()
             .chain(view.dispersion.clone())
@@ -127,7 +131,8 @@ fn planned(
     let share = step.weight.ratio();
     let false_promotion = spec.evidence.false_promotion;
     let outlook = Outlook { stable, share, next: around.next.ratio(), false_promotion };
-    let gates: Vec<_> = spec.gates.iter().map(|gate| (gate, canary_requests(gate, outlook))).collect();
+    let asked = spec.gates.iter().filter(|_| !spec.strategy.by_time);
+    let gates: Vec<_> = asked.map(|gate| (gate, canary_requests(gate, outlook))).collect();
     // A gate that never passes is the slowest of all.
     let slowest = gates.iter().max_by_key(|(_, needs)| needs.map_or(u64::MAX, |needs| needs.median));
     let nothing = Needs { low: 0, median: 0, high: Some(0) };
@@ -155,7 +160,12 @@ fn planned(
 /// How long the requests that new instances set aside delay the evidence: all of it while every instance is new, their
 /// part of it when others are warm already.
 fn warm_up(spec: &ServiceSpec, before: Weight, now: Weight, canary_per_second: f64) -> Duration {
-    let (had, has) = (before.of_replicas(spec.replicas), now.of_replicas(spec.replicas).max(1));
+    let instances = |share: Weight| match spec.strategy.capacity {
+        Capacity::Share => share.of_replicas(spec.replicas),
+        Capacity::Full if share > Weight::ZERO => spec.replicas,
+        Capacity::Full => 0,
+    };
+    let (had, has) = (instances(before), instances(now).max(1));
     let fresh = has.saturating_sub(had);
     if fresh == 0 || canary_per_second <= 0.0 {
         return Duration::ZERO;
@@ -178,6 +188,33 @@ fn frozen(view: &ServiceView) -> Option<String> {
     let budget = view.budget.as_ref().filter(|budget| budget.level.is_frozen())?;
     let thaw = budget.standing.thaw_at.map(|at| format!(" until {at} at the latest")).unwrap_or_default();
     Some(format!("the error budget is frozen{thaw}: a deploy is refused (exit 14)"))
+}
+
+/// What the strategy does beside its steps, in words.
+fn path(spec: &ServiceSpec, first: bool) -> Vec<String> {
+    let strategy = &spec.strategy;
+    let mut path = vec![];
+    if strategy.capacity == Capacity::Full && !first {
+        let all = spec.replicas;
+        path.push(format!("{}: {all} new instances start beside the {all} old ones", strategy.kind.name()));
+    }
+    let checks = strategy.smoke.iter().map(|check| format!("before any user: {}", check.line()));
+    path.extend(checks);
+    if first || strategy.kind == StrategyKind::Canary {
+        return path;
+    }
+    if strategy.steps.is_empty() {
+        let kept = if strategy.bake.is_zero() { Weight::ZERO } else { strategy.holdback };
+        let judged = if kept > Weight::ZERO {
+            format!("compared with the {kept} that stay behind until the bake is over")
+        } else {
+            "with nobody left on the old version to compare with".to_owned()
+        };
+        path.push(format!("then everybody at once; no gate is asked, and harm is judged {judged}"));
+    } else if strategy.by_time {
+        path.push("shares rise by the clock; no gate is asked, and harm takes it back".to_owned());
+    }
+    path
 }
 
 fn notes(spec: &ServiceSpec, steps: &[PlannedStep], rate: f64, first: bool) -> Vec<String> {

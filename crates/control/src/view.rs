@@ -190,7 +190,7 @@ fn show_rollout(
     };
     RolloutView {
         id: rollout.spec.id.0,
-        kind: kind_name(rollout.spec.kind).to_owned(),
+        kind: kind_name(&rollout.spec).to_owned(),
         active: rollout.is_active(),
         phase: rollout.phase.clone(),
         from: rollout.spec.from.as_ref().map(|from| from.label.clone()),

@@ -13,6 +13,7 @@ mod sample;
 mod service;
 mod shadow;
 mod slo;
+mod smoke;
 mod strategy;
 mod table;
 mod time;
@@ -41,9 +42,10 @@ pub use shadow::{
     ShadowThen,
 };
 pub use slo::{BudgetLevels, LatencyObjective, SloSpec};
+pub use smoke::{SmokeKey, SmokeScope, SmokeSpec};
 pub use strategy::{
-    EvidenceSpec, EvidenceWeights, GateLimit, GateSpec, Metric, NoData, RolloutKind, RolloutSpec, Step,
-    Strategy,
+    Capacity, EvidenceSpec, EvidenceWeights, GateLimit, GateSpec, Metric, NoData, RolloutKind, RolloutSpec,
+    Step, Strategy, StrategyKind,
 };
 pub use table::{Backend, CanaryRoute, RouteTable, WarmUp};
 pub use time::{Timestamp, duration_ms, human_duration};

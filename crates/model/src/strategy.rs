@@ -4,10 +4,23 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{GaugeSpec, Revision, RolloutId, ServiceName, ShadowSpec, TriggerSpec, Weight, duration_ms};
+use crate::{
+    GaugeSpec, Revision, RolloutId, ServiceName, ShadowSpec, SmokeSpec, TriggerSpec, Weight, duration_ms,
+};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Strategy {
+    #[serde(default)]
+    pub kind: StrategyKind,
+    /// How many instances of the new revision are started before its first user.
+    #[serde(default)]
+    pub capacity: Capacity,
+    /// Run in this order when the new instances are ready; one that fails takes the rollout back.
+    #[serde(default)]
+    pub smoke: Vec<SmokeSpec>,
+    /// A step passes when its hold is over; gates are not asked. Harm still takes the rollout back.
+    #[serde(default)]
+    pub by_time: bool,
     /// Rising weights below 100 %; going to 100 % is the promotion that follows the last.
     pub steps: Vec<Step>,
     /// How long the old revision stays at full capacity after the promotion.
@@ -35,6 +48,10 @@ impl Default for Strategy {
     fn default() -> Self {
         let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
         Self {
+            kind: StrategyKind::Canary,
+            capacity: Capacity::Share,
+            smoke: vec![],
+            by_time: false,
             steps: vec![],
             bake: Duration::ZERO,
             holdback: Weight::ZERO,
@@ -44,6 +61,34 @@ impl Default for Strategy {
             shadow: None,
         }
     }
+}
+
+/// What people call the path. It decides nothing by itself: the other fields do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StrategyKind {
+    #[default]
+    Canary,
+    BlueGreen,
+}
+
+impl StrategyKind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Canary => "canary",
+            Self::BlueGreen => "blue-green",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Capacity {
+    /// As many instances as the share of the traffic needs, rounded up.
+    #[default]
+    Share,
+    /// All of them from the start.
+    Full,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -15,5 +15,6 @@ pub use journal::{ChainFault, Entry, Journal, JournalError, NewEntry, RolloutRow
 pub use platform::{Platform, PlatformError, Waker};
 pub use recorder::{Forgetful, Recorder};
 pub use staunch_rollout::{
-    Action, ExitRecord, InstanceState, InstanceStatus, Observed, ObservedSplit, SplitWish,
+    Action, ExitRecord, InstanceState, InstanceStatus, Observed, ObservedSplit, SmokeState, SmokeStatus,
+    SplitWish,
 };

@@ -10,6 +10,7 @@ use staunch_model::{NoData, Timestamp};
 
 use crate::{
     BudgetFacts, Cause, Event, InstanceState, InstanceStatus, Observed, Pace, Phase, Rollout, budget, shadow,
+    smoke,
 };
 
 /// One look at the world: one value, one time.
@@ -63,6 +64,7 @@ fn danger(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Option<Cause> {
         .or_else(|| harm(rollout, snapshot))
         .or_else(|| shadow::harm(rollout, snapshot))
         .or_else(|| instance_trouble(rollout, snapshot))
+        .or_else(|| smoke::failed(rollout, snapshot.observed))
         .or_else(|| unready(rollout, snapshot))
         .or_else(|| budget::danger(rollout, snapshot))
         .or_else(|| silence(rollout, snapshot))
@@ -147,7 +149,7 @@ pub(crate) fn needed(rollout: &Rollout, observed: &Observed) -> Option<u32> {
     let canary = split.wish.canary.as_ref().filter(|(canary, _)| canary == to).map(|(_, weight)| *weight);
     let mirror = split.wish.mirror.as_ref().filter(|mirror| &mirror.revision == to);
     let routed = canary.or(mirror.map(|mirror| mirror.spec.share))?;
-    Some(routed.of_replicas(rollout.spec.replicas))
+    Some(rollout.capacity_for(routed).of_replicas(rollout.spec.replicas))
 }
 
 fn last_words(instance: &InstanceStatus) -> String {
@@ -175,8 +177,10 @@ fn deadline(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Option<Cause> {
         return None;
     }
     if rollout.phase == Phase::Preparing && what == PREPARATION {
-        let last = snapshot.observed.of(&rollout.spec.to.digest).next();
+        let of_new = || snapshot.observed.of(&rollout.spec.to.digest);
+        let last = of_new().find(|instance| !instance.serves()).or(of_new().next());
         let last = last.map_or_else(|| "no instance was started".to_owned(), last_words);
+        let last = smoke::sentence(rollout, snapshot.observed).unwrap_or(last);
         return Some(Cause::NeverReady { after, last });
     }
     Some(Cause::Deadline { what: what.to_owned(), after })
@@ -252,14 +256,16 @@ fn progress(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Vec<Event> {
 }
 
 fn begin(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Vec<Event> {
-    let needed = rollout.first_share().of_replicas(rollout.spec.replicas);
-    if snapshot.observed.ready(&rollout.spec.to.digest) < needed {
-        vec![]
-    } else if rollout.shadow().is_some() {
-        vec![shadow::begin(rollout)]
-    } else {
-        vec![advance(rollout, None)]
+    let passed = smoke::passed(rollout, snapshot.observed);
+    if !passed.is_empty() {
+        return passed;
     }
+    let ready = snapshot.observed.ready(&rollout.spec.to.digest) >= rollout.first_needed();
+    if !ready || !smoke::satisfied(rollout) {
+        return vec![];
+    }
+    let next = if rollout.shadow().is_some() { shadow::begin(rollout) } else { advance(rollout, None) };
+    vec![next]
 }
 
 /// The event that opens what comes after the present step: the next step, or the promotion.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use staunch_model::{Revision, RevisionDigest, ServiceName, Weight};
 
+use crate::smoke::{self, DueSmoke};
 use crate::{Phase, Rollout, Service, SplitWish};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -11,6 +12,8 @@ pub struct Desired {
     pub service: ServiceName,
     pub workloads: Vec<DesiredWorkload>,
     pub wish: SplitWish,
+    /// The check that is due now, if its instances are ready.
+    pub smoke: Option<DueSmoke>,
     /// How long requests in flight keep an instance that no longer gets traffic.
     pub drain: Duration,
 }
@@ -30,7 +33,13 @@ pub fn desired(service: &Service) -> Desired {
         let known = |workload: &DesiredWorkload| Some(&workload.revision.digest) == stable_digest(service);
         workloads.extend(new_workload(rollout).filter(|workload| !known(workload)));
     }
-    Desired { service: service.name.clone(), workloads, wish: service.wish.clone(), drain: drain(service) }
+    Desired {
+        service: service.name.clone(),
+        workloads,
+        wish: service.wish.clone(),
+        smoke: service.active().and_then(smoke::due),
+        drain: drain(service),
+    }
 }
 
 fn stable_digest(service: &Service) -> Option<&RevisionDigest> {
@@ -61,5 +70,6 @@ fn new_workload(rollout: &Rollout) -> Option<DesiredWorkload> {
         | Phase::Rejected { .. } => return None,
     };
     let full = rollout.spec.replicas;
-    Some(DesiredWorkload { revision: rollout.spec.to.clone(), replicas: share.of_replicas(full), full })
+    let replicas = rollout.capacity_for(share).of_replicas(full);
+    Some(DesiredWorkload { revision: rollout.spec.to.clone(), replicas, full })
 }

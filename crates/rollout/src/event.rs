@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use staunch_analysis::{Finding, GateReading, Judgement, Outcome};
 use staunch_model::{
-    Failure, Histogram, Outcomes, RolloutId, RolloutSpec, SplitGeneration, Timestamp, TriggerCode, Weight,
-    duration_ms, human_duration,
+    Failure, Histogram, Outcomes, RolloutId, RolloutSpec, SmokeKey, SplitGeneration, Timestamp, TriggerCode,
+    Weight, duration_ms, human_duration,
 };
 
 use crate::{BudgetEvent, ExitRecord, PolicyEvent, Vetting};
@@ -52,6 +52,12 @@ pub enum Event {
     PromotionStarted {
         generation: SplitGeneration,
         by: Option<String>,
+    },
+    /// A command of the strategy was satisfied with an instance.
+    SmokePassed {
+        key: SmokeKey,
+        line: String,
+        took_ms: u64,
     },
     BakeStarted {
         until: Timestamp,
@@ -130,6 +136,7 @@ impl Event {
             Self::StepEntered { .. } => "step-entered",
             Self::StepPassed { .. } => "step-passed",
             Self::PromotionStarted { .. } => "promotion-started",
+            Self::SmokePassed { .. } => "smoke-passed",
             Self::BakeStarted { .. } => "bake-started",
             Self::Succeeded { .. } => "succeeded",
             Self::Paused { .. } => "paused",
@@ -169,6 +176,13 @@ pub enum Cause {
     CannotStart {
         instance: String,
         why: String,
+    },
+    /// A command of the strategy was not satisfied; `output` is the last that it wrote.
+    SmokeFailed {
+        line: String,
+        instance: String,
+        why: String,
+        output: Vec<String>,
     },
     NeverReady {
         #[serde(with = "duration_ms")]
@@ -228,6 +242,7 @@ impl Cause {
             Self::Harm { .. } => "harm-found",
             Self::Shadow { .. } => "shadow-failed",
             Self::CannotStart { .. } => "cannot-start",
+            Self::SmokeFailed { .. } => "smoke-failed",
             Self::NeverReady { .. } => "never-ready",
             Self::CrashLoop { .. } => "crash-loop",
             Self::Unready { .. } => "unready",
@@ -249,6 +264,10 @@ impl Cause {
             | Self::Unsupported { because }
             | Self::Budget { because } => because.clone(),
             Self::CannotStart { instance, why } => format!("{instance} cannot start: {why}"),
+            Self::SmokeFailed { line, instance, why, output } => {
+                let said = output.last().map(|last| format!(": {last}")).unwrap_or_default();
+                format!("smoke `{line}` failed on {instance} with {why}{said}")
+            }
             Self::NeverReady { after, last } => {
                 format!("not ready after {}: {last}", human_duration(*after))
             }

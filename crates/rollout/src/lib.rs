@@ -18,6 +18,7 @@ mod report;
 mod rollout;
 mod service;
 mod shadow;
+mod smoke;
 #[cfg(test)]
 mod tests;
 mod trigger;
@@ -30,7 +31,8 @@ pub use decide::{Snapshot, decide};
 pub use desired::{Desired, DesiredWorkload, desired};
 pub use event::{Cause, Event, ExitCapture, FailureBundle, RouteRow};
 pub use observed::{
-    Action, ExitRecord, InstanceState, InstanceStatus, MirrorWish, Observed, ObservedSplit, SplitWish,
+    Action, ExitRecord, InstanceState, InstanceStatus, MirrorWish, Observed, ObservedSplit, SmokeState,
+    SmokeStatus, SplitWish,
 };
 pub use phase::{Pace, Phase};
 pub use plan::{Plan, plan};
@@ -46,6 +48,7 @@ pub use release::{
 pub use report::{Cost, Recorded, Report, TimelineRow, changed};
 pub use rollout::{IllegalEvent, Rollout};
 pub use service::Service;
+pub use smoke::DueSmoke;
 pub use trigger::facts;
 pub use vetting::{Objection, Vetting, vet};
 pub use waiting::{Waiting, WaitingOn, waiting};

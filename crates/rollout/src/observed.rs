@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use staunch_model::{
-    InstanceId, MirrorSpec, Revision, RevisionDigest, ServiceName, SplitGeneration, Timestamp, Weight,
+    InstanceId, MirrorSpec, Revision, RevisionDigest, ServiceName, SmokeKey, SmokeSpec, SplitGeneration,
+    Timestamp, Weight,
 };
 
 /// One service as the platform sees it at one time.
@@ -11,6 +12,31 @@ pub struct Observed {
     pub at: Timestamp,
     pub instances: Vec<InstanceStatus>,
     pub split: Option<ObservedSplit>,
+    /// Checks that run or have ended, until they are forgotten.
+    #[serde(default)]
+    pub smoke: Vec<SmokeStatus>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SmokeStatus {
+    pub key: SmokeKey,
+    pub state: SmokeState,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "state")]
+pub enum SmokeState {
+    Running {
+        since: Timestamp,
+    },
+    Passed {
+        took_ms: u64,
+    },
+    /// `why` is `exit status 1` or `no end within 30s`; `output` the last lines it wrote.
+    Failed {
+        why: String,
+        output: Vec<String>,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -157,5 +183,14 @@ pub enum Action {
     Shift {
         service: ServiceName,
         wish: SplitWish,
+    },
+    /// Runs a command against an instance.
+    Smoke {
+        key: SmokeKey,
+        spec: SmokeSpec,
+    },
+    /// Ends a check that runs, and forgets what came of it.
+    ForgetSmoke {
+        key: SmokeKey,
     },
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use staunch_model::{InstanceId, RevisionDigest, Timestamp, Weight};
 
+use crate::smoke;
 use crate::{
     Action, Desired, DesiredWorkload, InstanceState, InstanceStatus, Observed, ObservedSplit, SplitWish,
 };
@@ -25,6 +26,7 @@ pub struct Plan {
 /// `since` is when the present wish was decided.
 pub fn plan(desired: &Desired, observed: &Observed, since: Timestamp) -> Plan {
     let mut actions = starts(desired, observed);
+    actions.extend(smoke::actions(desired, observed));
     let mut waiting_for_capacity = None;
     if shift_is_due(desired, observed) {
         match receiver_lacks(desired, observed, since) {

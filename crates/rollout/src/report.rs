@@ -300,6 +300,10 @@ impl Event {
             Self::StepPassed { step, by, reason, gates } => passed_line(*step, by.as_deref(), reason, gates),
             Self::PromotionStarted { by: Some(by), .. } => format!("promoted to 100 % by {by}"),
             Self::PromotionStarted { by: None, .. } => "promoted to 100 %".to_owned(),
+            Self::SmokePassed { key, line, took_ms } => {
+                let took = staunch_model::human_duration(std::time::Duration::from_millis(*took_ms));
+                format!("smoke passed on {} in {took}: {line}", key.instance)
+            }
             Self::BakeStarted { .. } => {
                 "all traffic is on the new revision; the old one stays warm".to_owned()
             }

@@ -1,10 +1,12 @@
 //! One rollout: the fold of its events.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use staunch_model::{
-    RolloutKind, RolloutSpec, ShadowSpec, SplitGeneration, Step, Timestamp, Weight, duration_ms,
+    Capacity, RolloutKind, RolloutSpec, ShadowSpec, SmokeKey, SplitGeneration, Step, Timestamp, Weight,
+    duration_ms,
 };
 
 use crate::event::salt;
@@ -30,6 +32,9 @@ pub struct Rollout {
     /// What it took of the error budget; known when it has ended.
     #[serde(default)]
     pub cost: Option<BudgetCost>,
+    /// The strategy's checks that were satisfied.
+    #[serde(default)]
+    pub checked: BTreeSet<SmokeKey>,
 }
 
 /// An event that cannot happen in this phase: a bug or a damaged journal, never a silent no-op.
@@ -55,6 +60,7 @@ impl Rollout {
             by,
             pass: None,
             cost: None,
+            checked: BTreeSet::new(),
         }
     }
 
@@ -69,9 +75,22 @@ impl Rollout {
         if gradual { &self.spec.strategy.steps } else { &[] }
     }
 
-    /// There are gates.
+    /// There are gates, and the path asks them.
     pub(crate) fn asks(&self) -> bool {
-        !(self.spec.gates.is_empty() && self.spec.gauges.is_empty())
+        !(self.spec.gates.is_empty() && self.spec.gauges.is_empty() || self.spec.strategy.by_time)
+    }
+
+    /// The share of the full number of instances that a share of the traffic needs.
+    pub(crate) fn capacity_for(&self, traffic: Weight) -> Weight {
+        match self.spec.strategy.capacity {
+            Capacity::Share => traffic,
+            Capacity::Full => Weight::FULL,
+        }
+    }
+
+    /// Instances of the new revision that must be ready before its first user.
+    pub(crate) fn first_needed(&self) -> u32 {
+        self.capacity_for(self.first_share()).of_replicas(self.spec.replicas)
     }
 
     /// The stage before the steps, which the same rollouts have.
@@ -99,6 +118,9 @@ impl Rollout {
         }
         self.note_budget(event);
         self.phase = next;
+        if let Event::SmokePassed { key, .. } = event {
+            self.checked.insert(key.clone());
+        }
         if changed && self.phase.is_end() {
             self.ended = Some(at);
         }
@@ -143,6 +165,9 @@ impl Rollout {
                 (self.phase == Phase::Pending).then(|| Phase::Rejected { because: because.clone() })
             }
             Event::ExposureLapsed { .. } => self.phase.is_leased().then(|| self.phase.clone()),
+            Event::SmokePassed { key, .. } => {
+                (self.phase == Phase::Preparing && key.rollout == self.spec.id).then(|| self.phase.clone())
+            }
             Event::Vetted { .. }
             | Event::TrafficShifted { .. }
             | Event::GateChanged { .. }
@@ -284,6 +309,7 @@ impl Rollout {
             | Event::PreparationStarted
             | Event::ShadowPassed { .. }
             | Event::StepPassed { .. }
+            | Event::SmokePassed { .. }
             | Event::BakeStarted { .. }
             | Event::Paused { .. }
             | Event::Resumed { .. }

@@ -6,7 +6,7 @@ use staunch_analysis::{Judgement, Outcome};
 use staunch_model::Timestamp;
 
 use crate::decide::{bake_ends, first_deadline, hold_ends, rollback_ends};
-use crate::{Pace, Phase, Rollout, Snapshot, shadow};
+use crate::{Pace, Phase, Rollout, Snapshot, shadow, smoke};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Waiting {
@@ -85,7 +85,10 @@ fn reason(rollout: &Rollout, snapshot: &Snapshot<'_>) -> (WaitingOn, String) {
     }
     match &rollout.phase {
         Phase::Pending => (WaitingOn::Capacity, "about to start".to_owned()),
-        Phase::Preparing => (WaitingOn::Health, readiness(rollout, snapshot)),
+        Phase::Preparing => {
+            let check = smoke::sentence(rollout, snapshot.observed);
+            (WaitingOn::Health, check.unwrap_or_else(|| readiness(rollout, snapshot)))
+        }
         Phase::Shadowing { .. } => shadow::reason(rollout, snapshot),
         Phase::Progressing { step, .. } => step_reason(rollout, *step, snapshot),
         Phase::Promoting => (WaitingOn::Capacity, readiness(rollout, snapshot)),

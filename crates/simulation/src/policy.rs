@@ -57,7 +57,7 @@ impl Policy {
                 prepare_deadline: long,
                 step_deadline: long,
                 pause_deadline: long,
-                shadow: None,
+                ..Strategy::default()
             },
             gates: vec![
                 GateSpec {

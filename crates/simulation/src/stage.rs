@@ -1,7 +1,9 @@
 //! The machine of the simulation: instances that become ready in time, and a split that obeys at once.
 
 use staunch_model::{RevisionDigest, Timestamp};
-use staunch_rollout::{Action, InstanceState, InstanceStatus, Observed, ObservedSplit, SplitWish};
+use staunch_rollout::{
+    Action, InstanceState, InstanceStatus, Observed, ObservedSplit, SmokeState, SmokeStatus, SplitWish,
+};
 
 /// Carries out what the planner proposes.
 #[derive(Debug)]
@@ -14,7 +16,7 @@ pub(crate) struct Stage {
 impl Stage {
     pub(crate) fn new(wish: SplitWish, canary: RevisionDigest, start_ms: i64) -> Self {
         let split = ObservedSplit { wish, seen: true, lapsed: false, since: Timestamp(0) };
-        let observed = Observed { at: Timestamp(0), instances: Vec::new(), split: Some(split) };
+        let observed = Observed { at: Timestamp(0), split: Some(split), ..Observed::default() };
         Self { observed, canary, start_ms }
     }
 
@@ -41,6 +43,12 @@ impl Stage {
                 });
             }
             Action::Stop { instance } => self.observed.instances.retain(|known| known.id != instance),
+            // A described world has no commands to run: they are satisfied.
+            Action::Smoke { key, .. } => {
+                let state = SmokeState::Passed { took_ms: 0 };
+                self.observed.smoke.push(SmokeStatus { key, state });
+            }
+            Action::ForgetSmoke { key } => self.observed.smoke.retain(|status| status.key != key),
             Action::Shift { wish, .. } => {
                 self.observed.split = Some(ObservedSplit { wish, seen: true, lapsed: false, since: now });
             }

@@ -21,6 +21,9 @@ pub struct Plan {
     pub total_ms: Option<u64>,
     /// The same if every step took its longest.
     pub total_high_ms: Option<u64>,
+    /// What happens beside the steps, in its order.
+    #[serde(default)]
+    pub path: Vec<String>,
     pub notes: Vec<String>,
     #[serde(default)]
     pub vetting: Vetting,
@@ -68,6 +71,7 @@ impl From<&PlanView> for Plan {
             bake_ms: view.bake_ms,
             total_ms: view.total_ms,
             total_high_ms: view.total_high_ms,
+            path: view.path,
             notes: view.notes,
             vetting,
             budget: view.budget.as_ref().map(Budget::from),

@@ -13,7 +13,7 @@ pub struct RolloutRow {
     pub service: String,
     pub from: Option<String>,
     pub to: String,
-    /// `first`, `canary` or `rollback`.
+    /// `first`, `rollback`, or the strategy: `canary`, `blue-green`.
     pub kind: String,
     pub phase: String,
     pub started_at: Time,

@@ -35,6 +35,7 @@ fn show(term: &Term, plan: &Plan) {
     }
     term.result(&format!("{}: {from} → {}", term.paint_result(Tone::Strong, &plan.service), plan.to));
     plan.changed.iter().for_each(|line| term.result(&format!("  {line}")));
+    plan.path.iter().for_each(|line| term.result(&format!("  {line}")));
     if !plan.steps.is_empty() {
         term.result(&format!("  at today's {:.1} requests a second:", plan.requests_per_second));
     }

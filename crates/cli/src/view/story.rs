@@ -45,6 +45,7 @@ fn mark(event: &Event) -> Option<(&'static str, Tone)> {
         | Event::PromotionStarted { .. } => ("→", Tone::Strong),
         Event::ShadowPassed { .. }
         | Event::StepPassed { .. }
+        | Event::SmokePassed { .. }
         | Event::ShadowEnded { .. }
         | Event::Succeeded { .. } => ("✓", Tone::Good),
         Event::RollbackStarted { cause, .. } if cause.is_personal() => ("↩", Tone::Warn),

@@ -8,6 +8,7 @@ mod rig;
 mod bad_answers;
 mod bad_files;
 mod bad_starts;
+mod blue_green;
 mod budgets;
 mod demos;
 mod gauges;

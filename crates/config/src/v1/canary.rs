@@ -13,31 +13,34 @@ use crate::scalar::{self, Flaw};
 use crate::syntax::Value;
 use crate::v1::keys::{Given, STEP};
 use crate::v1::service::span;
-use crate::v1::shadow;
 
 pub(crate) fn read(reader: &mut Reader<'_>, service: &Section<'_>) -> Strategy {
     let section = reader.section(service, "canary");
     let hold = span(reader, &section, "hold");
+    let steps = steps(reader, &section, hold);
+    let bake = span(reader, &section, "bake");
+    Strategy { steps, bake, holdback: holdback(reader, &section), ..with_deadlines(reader, &section) }
+}
+
+/// A path of no steps with the deadlines of its table.
+pub(crate) fn with_deadlines(reader: &mut Reader<'_>, section: &Section<'_>) -> Strategy {
     Strategy {
-        steps: steps(reader, &section, hold),
-        bake: span(reader, &section, "bake"),
-        holdback: holdback(reader, &section),
-        prepare_deadline: span(reader, &section, "prepare-deadline"),
-        step_deadline: span(reader, &section, "step-deadline"),
-        pause_deadline: span(reader, &section, "pause-deadline"),
-        shadow: shadow::read(reader, service),
+        prepare_deadline: span(reader, section, "prepare-deadline"),
+        step_deadline: span(reader, section, "step-deadline"),
+        pause_deadline: span(reader, section, "pause-deadline"),
+        ..Strategy::default()
     }
 }
 
-fn holdback(reader: &mut Reader<'_>, section: &Section<'_>) -> Weight {
+pub(crate) fn holdback(reader: &mut Reader<'_>, section: &Section<'_>) -> Weight {
     let share = reader.value(section, "holdback", scalar::share);
     // The key's range keeps it far below what a weight can hold.
     Weight::try_from((share * 10_000.0).round() as u16).unwrap_or(Weight::ZERO)
 }
 
 /// A step and where it stands.
-struct Placed {
-    step: Step,
+pub(crate) struct Placed {
+    pub(crate) step: Step,
     span: Range<usize>,
     /// Has keys of its own beside the weight.
     furnished: bool,
@@ -47,11 +50,23 @@ fn steps(reader: &mut Reader<'_>, section: &Section<'_>, hold: Duration) -> Vec<
     let key = section.key("steps");
     reader.note_origin(section, key);
     let Some(value) = section.find("steps") else { return default_steps(hold) };
+    list(reader, section, "steps", value, hold)
+}
+
+/// Rising steps below 100 %.
+pub(crate) fn list(
+    reader: &mut Reader<'_>,
+    section: &Section<'_>,
+    name: &str,
+    value: &Value<'_>,
+    hold: Duration,
+) -> Vec<Step> {
     let Some(items) = value.get_ref().as_array() else {
-        reader.flawed(value, Flaw::wrong_type(key, "a list of percentages", value.get_ref()));
+        let flaw = Flaw::wrong_type(section.key(name), "a list of percentages", value.get_ref());
+        reader.flawed(value, flaw);
         return Vec::new();
     };
-    let path = section.path_of("steps");
+    let path = section.path_of(name);
     let placed: Vec<Placed> = items
         .iter()
         .enumerate()
@@ -60,7 +75,11 @@ fn steps(reader: &mut Reader<'_>, section: &Section<'_>, hold: Duration) -> Vec<
     refuse_not_rising(reader, &placed);
     let below = without_promotion(reader, &placed);
     if below.is_empty() && placed.len() == items.len() {
-        reader.report(Diagnostic::error(Code::StepsEmpty, "`steps` has no step below 100 %", value.span()));
+        reader.report(Diagnostic::error(
+            Code::StepsEmpty,
+            format!("`{name}` has no step below 100 %"),
+            value.span(),
+        ));
     }
     below
 }
@@ -95,7 +114,7 @@ fn step(reader: &mut Reader<'_>, item: &Value<'_>, hold: Duration, path: String)
     Some(Placed { step, span: item.span(), furnished: own_hold.is_some() || pause })
 }
 
-fn plain_step(reader: &mut Reader<'_>, item: &Value<'_>, hold: Duration) -> Option<Placed> {
+pub(crate) fn plain_step(reader: &mut Reader<'_>, item: &Value<'_>, hold: Duration) -> Option<Placed> {
     let read = scalar::weight(weight_key(), item.get_ref());
     let weight = read.map_err(|flaw| reader.flawed(item, flaw)).ok()?;
     Some(Placed { step: Step { weight, hold, pause: false }, span: item.span(), furnished: false })

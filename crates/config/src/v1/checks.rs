@@ -58,15 +58,23 @@ struct Pair<'a> {
 /// Disagreements inside one service.
 pub(crate) fn within(reader: &mut Reader<'_>, section: &Section<'_>, spec: &ServiceSpec) {
     let hold = spec.strategy.steps.iter().map(|step| step.hold).max().unwrap_or_default();
+    let path = spec.strategy.kind.name();
+    let smokes = Pair {
+        short: (path, "smoke-timeout"),
+        long: (path, "prepare-deadline"),
+        why: "the preparation would be over before its checks are",
+    };
+    let smoke = spec.strategy.smoke.iter().map(|check| check.timeout).max().unwrap_or_default();
+    below(reader, section, &smokes, smoke, spec.strategy.prepare_deadline);
     let holds = Pair {
-        short: ("canary", "hold"),
-        long: ("canary", "step-deadline"),
+        short: (path, "hold"),
+        long: (path, "step-deadline"),
         why: "a step would be taken back before its hold is over",
     };
     below(reader, section, &holds, hold, spec.strategy.step_deadline);
     let starts = Pair {
         short: ("health", "start-timeout"),
-        long: ("canary", "prepare-deadline"),
+        long: (path, "prepare-deadline"),
         why: "a slow start would be taken back before its time is over",
     };
     below(reader, section, &starts, spec.health.start_timeout, spec.strategy.prepare_deadline);

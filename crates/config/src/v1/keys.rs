@@ -108,6 +108,12 @@ pub(crate) enum Kind {
     /// Places in answers: `/items/*/id`.
     Places,
     Steps,
+    /// One share of the traffic, or steps.
+    Shares,
+    /// How blue-green switches: a word, a table or steps.
+    Switch,
+    /// A list of commands.
+    Commands,
     Table(&'static Table),
     Services,
     /// Gates on values of one's own, by name.
@@ -259,7 +265,13 @@ pub(crate) const SERVICE_KEYS: &[Key] = &[
         "canary",
         Kind::Table(&CANARY),
         Optional,
-        "The path of a new version from its first request to all of them.",
+        "The path of a new version from its first request to all of them. Excludes `blue-green`.",
+    ),
+    key(
+        "blue-green",
+        Kind::Table(&BLUE_GREEN),
+        Optional,
+        "Start the new version at full capacity beside the old, check it, then switch. Excludes `canary`.",
     ),
     key(
         "shadow",
@@ -402,56 +414,129 @@ pub(crate) static STOP: Table = Table {
 };
 
 pub(crate) static CANARY: Table = Table {
-    groups: &[&[
-        key(
-            "steps",
-            Kind::Steps,
-            Default("[5, 25, 50, 100]"),
-            "Rising shares of the traffic in percent, each a number or a table { weight, hold, pause }. A last 100 \
+    groups: &[
+        &[
+            key(
+                "steps",
+                Kind::Steps,
+                Default("[5, 25, 50, 100]"),
+                "Rising shares of the traffic in percent, each a number or a table { weight, hold, pause }. A last 100 \
              stands for the promotion and may be left out.",
-        ),
+            ),
+            key(
+                "hold",
+                duration(0, 30 * DAY),
+                Default("\"5s\""),
+                "The least time at a step, whatever the evidence says.",
+            ),
+            key(
+                "bake",
+                duration(0, 30 * DAY),
+                Default("\"30s\""),
+                "How long the old version stays at full capacity after the promotion.",
+            ),
+            key(
+                "holdback",
+                Kind::Share { least: 0.0, most: 50.0 },
+                Default("\"5%\""),
+                "The share of the traffic that stays on the old version during the bake, so that the comparison goes on.",
+            ),
+        ],
+        DEADLINE_KEYS,
+    ],
+};
+
+/// How long each part of a path may take, whatever the strategy.
+const DEADLINE_KEYS: &[Key] = &[
+    key(
+        "prepare-deadline",
+        duration(SECOND, 30 * DAY),
+        Default("\"2m\""),
+        "From the first start of the new version to its being ready, at most.",
+    ),
+    key(
+        "step-deadline",
+        duration(SECOND, 30 * DAY),
+        Default("\"1h\""),
+        "From entering a step to passing it, at most; then the release is taken back.",
+    ),
+    key(
+        "rollout-deadline",
+        duration(SECOND, 366 * DAY),
+        Optional,
+        "From the deploy to the promotion, pauses included, at most; then the release is taken back. Left out: the \
+         deadlines of the steps alone.",
+    ),
+    key(
+        "pause-deadline",
+        duration(SECOND, 30 * DAY),
+        Default("\"24h\""),
+        "How long a pause may last; then the release is taken back.",
+    ),
+];
+
+pub(crate) static BLUE_GREEN: Table = Table {
+    groups: &[
+        &[
+            key(
+                "smoke",
+                Kind::Commands,
+                Default("[]"),
+                "Commands that must end with exit status 0 before any user is switched. They run in this order when \
+                 every new instance is ready, with PORT and URL of one of them.",
+            ),
+            key(
+                "smoke-timeout",
+                duration(100, HOUR),
+                Default("\"30s\""),
+                "A smoke command that has not ended by then has failed.",
+            ),
+            key(
+                "canary",
+                Kind::Shares,
+                Optional,
+                "Give the new version this share of the traffic first, or rising shares, each with the gates; then \
+                 switch. Left out: nobody before the switch.",
+            ),
+            key(
+                "switch",
+                Kind::Switch,
+                Default("\"immediate\""),
+                "\"immediate\": everybody at once. { increment = 20, interval = \"1m\" }: so many percent more each \
+                 time, by the clock. A list of steps: rising shares, each with the gates.",
+            ),
+            key(
+                "hold",
+                duration(0, 30 * DAY),
+                Default("\"5s\""),
+                "The least time at a share, whatever the evidence says.",
+            ),
+            key(
+                "bake",
+                duration(0, 30 * DAY),
+                Default("\"5m\""),
+                "How long the old version stays at full capacity after the switch.",
+            ),
+            key(
+                "holdback",
+                Kind::Share { least: 0.0, most: 50.0 },
+                Default("\"5%\""),
+                "The share of the traffic that stays on the old version during the bake: without it there is nothing \
+                 to compare the new version with.",
+            ),
+        ],
+        DEADLINE_KEYS,
+    ],
+};
+
+pub(crate) static SWITCH: Table = Table {
+    groups: &[&[
+        key("increment", Kind::Weight, Required, "So many percent of the traffic more each time."),
         key(
-            "hold",
-            duration(0, 30 * DAY),
-            Default("\"5s\""),
-            "The least time at a step, whatever the evidence says.",
-        ),
-        key(
-            "bake",
-            duration(0, 30 * DAY),
-            Default("\"30s\""),
-            "How long the old version stays at full capacity after the promotion.",
-        ),
-        key(
-            "holdback",
-            Kind::Share { least: 0.0, most: 50.0 },
-            Default("\"5%\""),
-            "The share of the traffic that stays on the old version during the bake, so that the comparison goes on.",
-        ),
-        key(
-            "prepare-deadline",
-            duration(SECOND, 30 * DAY),
-            Default("\"2m\""),
-            "From the first start of the new version to its being ready, at most.",
-        ),
-        key(
-            "step-deadline",
-            duration(SECOND, 30 * DAY),
-            Default("\"1h\""),
-            "From entering a step to passing it, at most; then the release is taken back.",
-        ),
-        key(
-            "rollout-deadline",
-            duration(SECOND, 366 * DAY),
-            Optional,
-            "From the deploy to the promotion, pauses included, at most; then the release is taken back. Left out: the \
-             deadlines of the steps alone.",
-        ),
-        key(
-            "pause-deadline",
-            duration(SECOND, 30 * DAY),
-            Default("\"24h\""),
-            "How long a pause may last; then the release is taken back.",
+            "interval",
+            duration(100, 30 * DAY),
+            Required,
+            "From one increment to the next. Gates are not asked; harm still takes the release back.",
         ),
     ]],
 };

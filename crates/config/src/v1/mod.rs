@@ -1,5 +1,6 @@
 //! The first form of the file: `service`, `run`, `listen` at the top, or `[services.NAME]` tables.
 
+mod blue_green;
 mod canary;
 mod checks;
 mod dependencies;

@@ -4,13 +4,14 @@ use std::ops::Range;
 use std::time::Duration;
 
 use staunch_model::{
-    EvidenceSpec, EvidenceWeights, Naming, PolicySpec, ServiceName, ServiceSpec, StopSpec, TlsSpec, Upstream,
+    EvidenceSpec, EvidenceWeights, Naming, PolicySpec, ServiceName, ServiceSpec, StopSpec, Strategy, TlsSpec,
+    Upstream,
 };
 
 use crate::codes::Code;
 use crate::command::bare_variable;
 use crate::reader::{Reader, Section};
-use crate::v1::{canary, checks, edge, gates, health, intake, shadow, slo, triggers};
+use crate::v1::{blue_green, canary, checks, edge, gates, health, intake, shadow, slo, triggers};
 use crate::{Diagnostic, scalar};
 
 /// A service and the place of its address, for the comparison with the others.
@@ -37,9 +38,9 @@ pub(crate) fn describe(
     let tls = tls(reader, section);
     let health = health::read(reader, section);
     let stop = stop(reader, section);
-    let canary = canary::read(reader, section);
+    let strategy = strategy(reader, section);
     let (gates, gauges) = gates::read(reader, section);
-    let triggers = triggers::read(reader, section, &canary);
+    let triggers = triggers::read(reader, section, &strategy);
     let evidence = evidence(reader, section);
     let edge = edge::read(reader, section);
     let reports = intake::checks(reader, section);
@@ -59,7 +60,7 @@ pub(crate) fn describe(
         health,
         stop,
         edge,
-        strategy: canary,
+        strategy,
         gates,
         gauges,
         triggers,
@@ -78,6 +79,14 @@ pub(crate) fn describe(
         spec,
         listen_span: section.value_span("listen").unwrap_or_else(|| section.span.clone()),
     })
+}
+
+/// The one path that is given; without any, a canary.
+fn strategy(reader: &mut Reader<'_>, section: &Section<'_>) -> Strategy {
+    reader.one_of(section, &["canary", "blue-green"]);
+    let canary = canary::read(reader, section);
+    let path = blue_green::read(reader, section).unwrap_or(canary);
+    Strategy { shadow: shadow::read(reader, section), ..path }
 }
 
 /// A command; a variable that may be meant for a shell is pointed out.

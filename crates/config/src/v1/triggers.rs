@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use staunch_model::{Metric, Signal, Strategy, TriggerRule, TriggerSpec};
+use staunch_model::{Metric, Signal, Strategy, StrategyKind, TriggerRule, TriggerSpec};
 
 use crate::codes::Code;
 use crate::reader::{Reader, Section};
 use crate::scalar::short_duration;
-use crate::v1::keys::CANARY;
+use crate::v1::keys::{BLUE_GREEN, CANARY, Table};
 use crate::v1::service::{small, span};
 use crate::v1::{dependencies, trigger_keys};
 use crate::{Diagnostic, scalar};
@@ -227,12 +227,20 @@ fn oom(reader: &mut Reader<'_>, triggers: &Section<'_>) -> Option<TriggerRule> {
 
 /// It stands with the other deadlines.
 fn rollout_deadline(reader: &mut Reader<'_>, service: &Section<'_>, strategy: &Strategy) -> Option<u64> {
-    let canary = service.find("canary");
-    let section = match canary.and_then(|value| Some((value.span(), value.get_ref().as_table()?))) {
-        Some((place, entries)) => Section::new(&CANARY, entries, place, service.path_of("canary")),
-        None => Section::absent(&CANARY, service.path_of("canary")),
+    let mut read = |name: &'static str, keys: &'static Table| {
+        let table = service.find(name);
+        let section = match table.and_then(|value| Some((value.span(), value.get_ref().as_table()?))) {
+            Some((place, entries)) => Section::new(keys, entries, place, service.path_of(name)),
+            None => Section::absent(keys, service.path_of(name)),
+        };
+        (reader.get(&section, "rollout-deadline", scalar::duration), section)
     };
-    let deadline = reader.get(&section, "rollout-deadline", scalar::duration)?;
+    let (canary, blue_green) = (read("canary", &CANARY), read("blue-green", &BLUE_GREEN));
+    let (deadline, section) = match strategy.kind {
+        StrategyKind::Canary => canary,
+        StrategyKind::BlueGreen => blue_green,
+    };
+    let deadline = deadline?;
     let holds: Duration = strategy.steps.iter().map(|step| step.hold).sum();
     if deadline <= holds {
         let ms = |span: Duration| short_duration(u64::try_from(span.as_millis()).unwrap_or(u64::MAX));

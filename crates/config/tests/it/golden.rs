@@ -14,7 +14,9 @@ macro_rules! cases {
     };
 }
 
-const CASES: [(&str, &str, &str); 14] = cases![
+const CASES: [(&str, &str, &str); 16] = cases![
+    "blue-green",
+    "blue-green-switch",
     "slips",
     "units",
     "strategy",

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use staunch_config::{Origin, Parsed, parse, parse_in};
-use staunch_model::{GateLimit, Metric, NoData, ProbeTarget, ServiceSpec, StickyKey, Upstream};
+use staunch_model::{Capacity, GateLimit, Metric, NoData, ProbeTarget, ServiceSpec, StickyKey, Upstream};
 
 pub(crate) fn accepted(text: &str) -> Parsed {
     let parsed = parse(text).unwrap_or_else(|found| panic!("{}", found.render(text, "staunch.toml", false)));
@@ -216,4 +216,26 @@ fn a_version_of_a_commit_is_named_by_whoever_sees_the_commit() {
     for moving in ["latest", "Prod", "shop:dev", "registry:5000/shop"] {
         assert_eq!(codes(&with(&format!("version = \"{moving}\""))), ["version-mutable"], "{moving}");
     }
+}
+
+#[test]
+fn blue_green_is_one_line_from_its_canary() {
+    let strategy =
+        |lines: &str| accepted(&with(&format!("[blue-green]\n{lines}"))).project.services.remove(0).strategy;
+    let shares = |strategy: &staunch_model::Strategy| -> Vec<u16> {
+        strategy.steps.iter().map(|step| step.weight.basis_points()).collect()
+    };
+    let plain = strategy("smoke = [\"./smoke.sh --deep\", [\"./more\", \"a b\"]]\nsmoke-timeout = \"5s\"");
+    assert_eq!((plain.kind.name(), plain.capacity, plain.by_time), ("blue-green", Capacity::Full, false));
+    assert_eq!((shares(&plain), plain.bake), (vec![], Duration::from_secs(300)));
+    let commands: Vec<_> = plain.smoke.iter().map(|check| check.words.clone()).collect();
+    assert_eq!(commands, [["./smoke.sh", "--deep"], ["./more", "a b"]]);
+    assert!(plain.smoke.iter().all(|check| check.timeout == Duration::from_secs(5)));
+    assert_eq!(shares(&strategy("canary = 5")), [500]);
+    assert_eq!(shares(&strategy("canary = [5, 25]\nswitch = \"immediate\"")), [500, 2_500]);
+    assert_eq!(shares(&strategy("switch = [10, { weight = 50, pause = true }, 100]")), [1_000, 5_000]);
+    let gradual = strategy("switch = { increment = 30, interval = \"1m\" }");
+    assert_eq!((shares(&gradual), gradual.by_time), (vec![3_000, 6_000, 9_000], true));
+    assert!(gradual.steps.iter().all(|step| step.hold == Duration::from_secs(60)));
+    assert_eq!(shares(&strategy("switch = { increment = 100, interval = \"1m\" }")), [0_u16; 0]);
 }

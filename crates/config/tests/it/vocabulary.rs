@@ -45,6 +45,8 @@ fn the_full_example_leaves_out_only_what_excludes_each_other() {
             !matches!(origin, Origin::File(_)) && !path.starts_with("triggers.dependency.")
         })
         .map(|(k, _)| k.as_str())
+        // The other paths exclude [canary].
+        .filter(|path| !path.starts_with("blue-green"))
         .collect();
     let excluded = [
         "edge.sticky.address",
@@ -81,6 +83,7 @@ fn write_defaults(table: &Value, prefix: &str, into: &mut String) {
         let trigger = ["triggers.", "checks."].contains(&prefix);
         let tables = [
             "services",
+            "blue-green",
             "gates",
             "health.live",
             "shadow",

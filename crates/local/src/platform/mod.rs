@@ -12,6 +12,7 @@ mod ports;
 mod probe;
 mod prober;
 mod shared;
+mod smoke;
 mod split;
 mod start;
 mod usage;

@@ -14,7 +14,7 @@ use super::keeper_thread::Order;
 use super::shared::unpoisoned;
 use super::start::LocalPlatform;
 use super::world::{Pending, Service};
-use super::{measure, split};
+use super::{measure, smoke, split};
 use crate::client::KeeperError;
 use crate::logs;
 use crate::paths::Paths;
@@ -61,6 +61,7 @@ impl Platform for LocalPlatform {
             at: now(),
             instances: of_service.map(|(id, tracked)| tracked.status(id, world.in_flight(id))).collect(),
             split: world.services.get(service).and_then(|service| split::observed(&world, service)),
+            smoke: smoke::of_service(&world.smoke, service),
         }
     }
 
@@ -71,6 +72,8 @@ impl Platform for LocalPlatform {
             }
             Action::Stop { instance } => self.stop_instance(instance),
             Action::Shift { service, wish } => return self.shift(&service, wish),
+            Action::Smoke { key, spec } => smoke::begin(&self.shared, key, spec),
+            Action::ForgetSmoke { key } => drop(self.shared.world().smoke.remove(&key)),
         }
         Ok(())
     }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use staunch_model::{InstanceId, RouteTable, SplitGeneration};
 use staunch_ports::{InstanceState, Waker};
+use tokio::runtime::Handle;
 use tokio::sync::{broadcast, watch};
 
 use super::keeper_thread::Order;
@@ -40,6 +41,8 @@ pub(super) struct Shared {
     pub(super) leases: broadcast::Sender<Leases>,
     /// A keeper that ends now shall not be replaced.
     pub(super) closing: AtomicBool,
+    /// Where background work runs, once it does.
+    pub(super) runtime: OnceLock<Handle>,
 }
 
 impl Shared {
@@ -64,6 +67,7 @@ impl Shared {
             table: watch::Sender::new(None),
             leases: broadcast::Sender::new(64),
             closing: AtomicBool::new(false),
+            runtime: OnceLock::new(),
         })
     }
 
@@ -83,6 +87,12 @@ impl Shared {
         let waker = unpoisoned(&self.waker).clone();
         if let Some(waker) = waker {
             waker();
+        }
+    }
+
+    pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        if let Some(runtime) = self.runtime.get() {
+            runtime.spawn(work);
         }
     }
 

@@ -96,6 +96,7 @@ impl LocalPlatform {
     ) -> io::Result<Arc<Self>> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
+        let _once = shared.runtime.set(handle.clone());
         let (quit, ended) = oneshot::channel::<()>();
         let tasks = named("platform-tasks", move || {
             let _dropped = runtime.block_on(ended);

@@ -10,6 +10,7 @@ use staunch_model::{EdgeReport, InstanceId, Revision, RevisionDigest, ServiceNam
 use staunch_ports::{ExitRecord, InstanceState, InstanceStatus, SplitWish};
 
 use super::kept::Kept;
+use super::smoke::Checks;
 use crate::protocol::{EdgeStatus, Identity, InstanceSpec, ProcessState, ProcessStatus};
 
 /// Ten reports a second for a minute and more of two edges; older ones are given up.
@@ -19,6 +20,7 @@ const REPORTS_KEPT: usize = 2_000;
 pub(super) struct World {
     pub(super) services: BTreeMap<ServiceName, Service>,
     pub(super) instances: BTreeMap<InstanceId, Tracked>,
+    pub(super) smoke: Checks,
     pub(super) edges: BTreeMap<u32, Edge>,
     pub(super) reports: VecDeque<EdgeReport>,
     /// Version of the newest table. Begins at the clock, so that it rises over restarts.

@@ -7,10 +7,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use staunch_model::{
-    EdgeReport, InstanceId, Revision, RevisionDigest, RunSpec, ServiceName, ServiceSpec, SplitGeneration,
-    Timestamp,
+    EdgeReport, InstanceId, Revision, RevisionDigest, RunSpec, ServiceName, ServiceSpec, SmokeKey,
+    SplitGeneration, Timestamp,
 };
-use staunch_rollout::{Action, InstanceState, InstanceStatus, Observed, ObservedSplit, SplitWish};
+use staunch_rollout::{
+    Action, InstanceState, InstanceStatus, Observed, ObservedSplit, SmokeState, SmokeStatus, SplitWish,
+};
 
 use crate::{Platform, PlatformError, Waker};
 
@@ -34,6 +36,7 @@ struct World {
 struct Place {
     instances: Vec<InstanceStatus>,
     split: Option<ObservedSplit>,
+    smoke: Vec<SmokeStatus>,
 }
 
 impl FakePlatform {
@@ -130,7 +133,12 @@ impl Platform for FakePlatform {
         let Some(place) = world.services.get(service) else {
             return Observed { at: now(), ..Observed::default() };
         };
-        Observed { at: now(), instances: place.instances.clone(), split: place.split.clone() }
+        Observed {
+            at: now(),
+            instances: place.instances.clone(),
+            split: place.split.clone(),
+            smoke: place.smoke.clone(),
+        }
     }
 
     fn execute(&self, action: Action) -> Result<(), PlatformError> {
@@ -138,6 +146,8 @@ impl Platform for FakePlatform {
             Action::Start { service, revision, instance } => world.start(service, &revision, instance),
             Action::Stop { instance } => world.stop(&instance),
             Action::Shift { service, wish } => world.shift(&service, wish),
+            Action::Smoke { key, .. } => world.check(key),
+            Action::ForgetSmoke { key } => world.forget_check(&key),
         })
     }
 
@@ -202,6 +212,22 @@ impl World {
             in_flight: 0,
             probe: Some(if ready { "200 OK" } else { "connection refused" }.to_owned()),
         });
+        Ok(())
+    }
+
+    /// Every check is satisfied at once.
+    fn check(&mut self, key: SmokeKey) -> Result<(), PlatformError> {
+        let mut places = self.services.values_mut();
+        if let Some(place) = places.find(|place| place.instances.iter().any(|known| known.id == key.instance))
+        {
+            place.smoke.retain(|status| status.key != key);
+            place.smoke.push(SmokeStatus { key, state: SmokeState::Passed { took_ms: 1 } });
+        }
+        Ok(())
+    }
+
+    fn forget_check(&mut self, key: &SmokeKey) -> Result<(), PlatformError> {
+        self.services.values_mut().for_each(|place| place.smoke.retain(|status| &status.key != key));
         Ok(())
     }
 

@@ -96,6 +96,9 @@ impl Report {
             lines.extend(canary);
             lines.extend(stable);
         }
+        if let Some(Cause::SmokeFailed { output, .. }) = &self.cause {
+            lines.extend(output.iter().map(|line| format!("  {line}")));
+        }
         lines.extend(self.exits.iter().filter_map(ended));
         if let Some(judgement) = self.judgement.as_ref().filter(|_| self.decided_by_evidence()) {
             let sure = 100.0 * (1.0 - (-judgement.harm_limit).exp());

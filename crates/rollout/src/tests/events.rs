@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use staunch_analysis::{Finding, Outcome};
-use staunch_model::{RolloutKind, SplitGeneration, TriggerCode};
+use staunch_model::{InstanceId, RolloutId, RolloutKind, SmokeKey, SplitGeneration, TriggerCode};
 
 use super::commands::{in_phase, phases};
 use super::fixture::{START, percent, spec};
@@ -12,6 +12,10 @@ use crate::{Cause, Event, ExitRecord, FailureBundle};
 
 fn text(text: &str) -> String {
     text.to_owned()
+}
+
+fn key() -> SmokeKey {
+    SmokeKey { rollout: RolloutId(2), check: 0, instance: InstanceId("shop-1".to_owned()) }
 }
 
 /// The events that change something, then the facts for the reader.
@@ -27,6 +31,7 @@ fn changes() -> Vec<Event> {
         Event::StepPassed { step: 0, by: None, reason: String::new(), gates: vec![] },
         Event::PromotionStarted { generation, by: None },
         Event::BakeStarted { until: START },
+        Event::SmokePassed { key: key(), line: text("./smoke.sh"), took_ms: 3 },
         Event::Succeeded { generation },
         Event::Paused { by: text("anna"), reason: text("") },
         Event::Resumed { by: text("anna"), reason: String::new() },
@@ -50,7 +55,7 @@ fn facts() -> Vec<Event> {
 }
 
 /// One row per event of [`changes`], one column per phase of [`phases`]: `x` is legal.
-const LEGAL: [&str; 15] = [
+const LEGAL: [&str; 16] = [
     "...........", // admitted: only to a service
     "x..........", // preparation
     ".x.........", // step 1
@@ -59,6 +64,7 @@ const LEGAL: [&str; 15] = [
     "..x........", // step 1 passed
     "..xx.......", // promotion
     "....x......", // bake
+    ".x.........", // a check passed
     "....xxx....", // succeeded
     "..x..x.....", // paused
     "...x..x....", // resumed
@@ -105,7 +111,7 @@ fn every_event_survives_the_journal_and_has_its_own_name() {
         assert_eq!(serde_json::from_str::<Event>(&line).unwrap(), event);
         kinds.insert(event.kind());
     }
-    assert_eq!(kinds.len(), 19);
+    assert_eq!(kinds.len(), 20);
 }
 
 #[test]
@@ -118,6 +124,16 @@ fn every_cause_has_a_code_and_a_sentence() {
             Cause::CannotStart { instance: text("a-1"), why: text("no file") },
             "cannot-start",
             "a-1 cannot start: no file",
+        ),
+        (
+            Cause::SmokeFailed {
+                line: text("./smoke.sh"),
+                instance: text("a-1"),
+                why: text("exit status 1"),
+                output: vec![text("GET /"), text("got 500")],
+            },
+            "smoke-failed",
+            "smoke `./smoke.sh` failed on a-1 with exit status 1: got 500",
         ),
         (
             Cause::NeverReady { after, last: text("HTTP 503") },

@@ -106,7 +106,12 @@ impl Facts {
     fn observed(&self, rollout: &Rollout, now: Timestamp) -> Observed {
         let instances =
             (1..=rollout.spec.replicas).filter_map(|number| self.instance(&rollout.spec.to, number, now));
-        Observed { at: now, instances: instances.collect(), split: self.split(rollout) }
+        Observed {
+            at: now,
+            instances: instances.collect(),
+            split: self.split(rollout),
+            ..Observed::default()
+        }
     }
 
     fn split(&self, rollout: &Rollout) -> Option<ObservedSplit> {

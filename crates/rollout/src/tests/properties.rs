@@ -3,10 +3,13 @@
 use proptest::prelude::{Just, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use proptest::strategy::Strategy as _;
 use proptest::test_runner::Config;
-use staunch_model::{GateSpec, NoData, RevisionDigest, RolloutKind, RolloutSpec, ShadowThen, Weight};
+use staunch_model::{
+    Capacity, GateSpec, NoData, RevisionDigest, RolloutKind, RolloutSpec, ShadowThen, SmokeScope, SmokeSpec,
+    StrategyKind, Weight,
+};
 
 use super::fixture::{DRAIN, Say, revision, shadow, spec};
-use super::world::{Birth, Fault, LONGEST_ROLLBACK, Turn, World};
+use super::world::{Birth, Fault, LONGEST_ROLLBACK, Trial, Turn, World};
 use crate::{Action, Cause, Command, Event, Phase, Service, SplitWish};
 
 /// Faults, commands and changes of mind come in this many ticks.
@@ -14,9 +17,42 @@ const BUSY: u32 = 400;
 /// Far more than all deadlines of one rollout together, in ticks.
 const ENOUGH: u32 = 1_500 + LONGEST_ROLLBACK;
 
+/// What the strategy asks beside its steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Path {
+    Canary,
+    BlueGreen { checks: usize, by_time: bool },
+}
+
+impl Path {
+    fn shape(self, strategy: &mut staunch_model::Strategy) {
+        match self {
+            Self::Canary => {}
+            Self::BlueGreen { checks, by_time } => {
+                let timeout = super::fixture::PREPARE;
+                let words = vec!["./smoke.sh".to_owned()];
+                let check = SmokeSpec { words, timeout, scope: SmokeScope::One };
+                strategy.kind = StrategyKind::BlueGreen;
+                strategy.capacity = Capacity::Full;
+                strategy.smoke = vec![check; checks];
+                strategy.by_time = by_time;
+            }
+        }
+    }
+
+    fn checks(self) -> usize {
+        match self {
+            Self::Canary => 0,
+            Self::BlueGreen { checks, .. } => checks,
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 struct Script {
     kind: RolloutKind,
+    path: Path,
+    trial: Trial,
     replicas: (u32, u32),
     steps: usize,
     pause_at: Option<usize>,
@@ -32,6 +68,7 @@ struct Script {
 impl Script {
     fn spec(&self) -> RolloutSpec {
         let mut spec = spec(2, self.kind, Some(1), 2);
+        self.path.shape(&mut spec.strategy);
         spec.replicas = self.replicas.1;
         spec.strategy.steps.truncate(self.steps);
         spec.strategy.shadow = self.shadow.map(shadow);
@@ -53,7 +90,7 @@ impl Script {
     fn run_with(&self, spec: RolloutSpec) -> World {
         let mut world = serving(self.replicas.0);
         world.births.insert(revision(2).digest, self.birth);
-        (world.lag, world.tunnels) = (self.lag, self.tunnels);
+        (world.lag, world.tunnels, world.trial) = (self.lag, self.tunnels, self.trial);
         world.admit(spec);
         for tick in 0..ENOUGH {
             for (_, wanted) in self.commands.iter().filter(|(at, _)| *at == tick) {
@@ -114,6 +151,22 @@ fn births() -> impl proptest::strategy::Strategy<Value = Birth> {
     ]
 }
 
+fn paths() -> impl proptest::strategy::Strategy<Value = Path> {
+    let blue_green = (0..3_usize, any::<bool>());
+    prop_oneof![
+        1 => Just(Path::Canary),
+        1 => blue_green.prop_map(|(checks, by_time)| Path::BlueGreen { checks, by_time }),
+    ]
+}
+
+fn trials() -> impl proptest::strategy::Strategy<Value = Trial> {
+    prop_oneof![
+        8 => (0..6_u32).prop_map(Trial::Passes),
+        1 => (0..6_u32).prop_map(Trial::Fails),
+        1 => Just(Trial::Hangs),
+    ]
+}
+
 /// Good days are likely enough that rollouts get far, bad ones likely enough that they end badly.
 fn scripts() -> impl proptest::strategy::Strategy<Value = Script> {
     let kind = prop_oneof![4 => Just(RolloutKind::Canary), 1 => Just(RolloutKind::Rollback)];
@@ -121,12 +174,27 @@ fn scripts() -> impl proptest::strategy::Strategy<Value = Script> {
     let passing = says(&[Say::Pass, Say::Pass, Say::Undecided, Say::StalePass, Say::Nothing]);
     let mixed = prop_oneof![2 => passing, 1 => says(&Say::ALL)];
     let then = prop_oneof![Just(ShadowThen::Canary), Just(ShadowThen::Stop)];
-    let outside = (births(), 0..8_u32, any::<bool>(), proptest::option::weighted(0.3, then));
+    let outside =
+        (births(), 0..8_u32, any::<bool>(), paths(), trials(), proptest::option::weighted(0.3, then));
     (shape, outside, mixed, commands(&Command::ALL), faults()).prop_map(
         |(shape, outside, says, commands, faults)| {
             let (kind, replicas, steps, pause_at) = shape;
-            let (birth, lag, tunnels, shadow) = outside;
-            Script { kind, replicas, steps, pause_at, shadow, birth, lag, tunnels, says, commands, faults }
+            let (birth, lag, tunnels, path, trial, shadow) = outside;
+            Script {
+                kind,
+                path,
+                trial,
+                replicas,
+                steps,
+                pause_at,
+                shadow,
+                birth,
+                lag,
+                tunnels,
+                says,
+                commands,
+                faults,
+            }
         },
     )
 }
@@ -138,7 +206,9 @@ fn config() -> Config {
 fn shifts(turn: &Turn) -> impl Iterator<Item = &SplitWish> {
     turn.plan.actions.iter().filter_map(|action| match action {
         Action::Shift { wish, .. } => Some(wish),
-        Action::Start { .. } | Action::Stop { .. } => None,
+        Action::Start { .. } | Action::Stop { .. } | Action::Smoke { .. } | Action::ForgetSmoke { .. } => {
+            None
+        }
     })
 }
 
@@ -218,9 +288,27 @@ proptest! {
                 if growing(wish, turn).any(|revision| revision == canary) {
                     let ready = turn.observed.ready(canary);
                     prop_assert!(ready >= weight.of_replicas(script.replicas.1), "{ready} ready for {wish:?}");
+                    let first = turn.before.active().is_some_and(|rollout| rollout.phase == Phase::Preparing);
+                    let full = script.path != Path::Canary && first;
+                    prop_assert!(!full || ready == script.replicas.1, "{ready} ready before the first user");
                 }
             }
         }
+    }
+
+    /// What failed, hung or was not asked lets nobody through.
+    #[test]
+    fn no_user_before_every_check_is_satisfied(script in scripts()) {
+        let world = script.run();
+        let second = world.journal.iter().skip_while(|(_, _, event)| !matches!(event, Event::Succeeded { .. }));
+        let mut passed = 0;
+        for (_, _, event) in second {
+            passed += usize::from(matches!(event, Event::SmokePassed { .. }));
+            if matches!(event, Event::StepEntered { .. } | Event::PromotionStarted { .. }) {
+                prop_assert!(passed >= script.path.checks(), "{passed} of {}", script.path.checks());
+            }
+        }
+        prop_assert!(world.smoke.is_empty(), "left behind: {:?}", world.smoke);
     }
 
     #[test]
@@ -270,7 +358,8 @@ proptest! {
         let world = script.run();
         for turn in &world.turns {
             for (generation, event) in &turn.events {
-                if let Event::StepPassed { by: None, .. } = event {
+                let asked = !matches!(script.path, Path::BlueGreen { by_time: true, .. });
+                if let (Event::StepPassed { by: None, .. }, true) = (event, asked) {
                     let judgement = turn.judgement.as_ref().unwrap();
                     prop_assert_eq!(judgement.under, *generation);
                     prop_assert!(judgement.passed(*generation));
@@ -285,8 +374,8 @@ proptest! {
         says in says(&[Say::Nothing, Say::Undecided, Say::StalePass, Say::Finding, Say::NoData(NoData::Hold)]),
     ) {
         let shadow = script.shadow.map(|_| ShadowThen::Canary);
-        let script =
-            Script { kind: RolloutKind::Canary, commands: vec![], steps: script.steps.max(1), says, shadow, ..script };
+        let path = Path::Canary;
+        let script = Script { kind: RolloutKind::Canary, path, commands: vec![], steps: script.steps.max(1), says, shadow, ..script };
         let world = script.run();
         let passed = |event: &Event| matches!(event, Event::StepPassed { .. } | Event::PromotionStarted { .. });
         let second = world.journal.iter().skip_while(|(_, _, event)| !matches!(event, Event::Succeeded { .. }));
@@ -297,7 +386,8 @@ proptest! {
     #[test]
     fn source_outage_is_not_failure(script in scripts(), says in says(&[Say::Nothing, Say::Undecided])) {
         let good = Birth::Ready(script.lag);
-        let script = Script { says, commands: vec![], faults: vec![], birth: good, ..script };
+        let (path, trial) = (Path::Canary, Trial::Passes(1));
+        let script = Script { path, trial, says, commands: vec![], faults: vec![], birth: good, ..script };
         let world = script.run();
         if let Phase::RolledBack { cause } = world.phase() {
             prop_assert!(matches!(cause, Cause::Deadline { .. }), "{cause:?}");
@@ -319,7 +409,8 @@ proptest! {
         let says = late.iter().scan(0, |at, wait| { *at += 50; Some([(*at - 40, Say::Undecided), (*at - 40 + wait, Say::Pass)]) });
         let says = says.flatten().chain([(250, Say::Pass)]).collect();
         let shadow = script.shadow.map(|_| ShadowThen::Canary);
-        let script = Script { pause_at: None, commands: vec![], faults: vec![], says, birth, shadow, ..script };
+        let trial = Trial::Passes(script.lag.min(3));
+        let script = Script { trial, pause_at: None, commands: vec![], faults: vec![], says, birth, shadow, ..script };
         let mut spec = script.spec();
         spec.gates.retain(|_: &GateSpec| gates);
         let mut world = script.run_with(spec);

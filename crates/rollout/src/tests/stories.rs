@@ -52,7 +52,10 @@ fn capacity_grows_before_each_shift() {
         let ready = turn.observed.ready(&revision(2).digest);
         turn.plan.actions.iter().filter_map(move |action| match action {
             Action::Shift { wish, .. } => Some((wish.canary_weight(), ready)),
-            Action::Start { .. } | Action::Stop { .. } => None,
+            Action::Start { .. }
+            | Action::Stop { .. }
+            | Action::Smoke { .. }
+            | Action::ForgetSmoke { .. } => None,
         })
     });
     let expected = [(5.0, 1), (25.0, 1), (50.0, 2), (100.0, 4), (0.0, 4)];

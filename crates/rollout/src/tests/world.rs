@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use staunch_analysis::Judgement;
-use staunch_model::{InstanceId, RevisionDigest, RolloutSpec, SplitGeneration, Timestamp};
+use staunch_model::{InstanceId, RevisionDigest, RolloutSpec, SmokeKey, SplitGeneration, Timestamp};
 
 use super::fixture::{DRAIN, START, Say, name};
 use crate::{
     Action, Command, Event, ExitRecord, InstanceState, InstanceStatus, Observed, ObservedSplit, Phase, Plan,
-    Recorded, Refusal, Rollout, Service, Snapshot, SplitWish, command, decide, desired, plan,
+    Recorded, Refusal, Rollout, Service, SmokeState, SmokeStatus, Snapshot, SplitWish, command, decide,
+    desired, plan,
 };
 
 pub(super) const TICK: Duration = Duration::from_millis(100);
@@ -24,6 +25,14 @@ pub(super) enum Birth {
     /// Ends after so many ticks, again and again.
     Crash(u32),
     CannotExec,
+}
+
+/// What becomes of a check, after so many ticks. One that hangs is ended by the deadline of the preparation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trial {
+    Passes(u32),
+    Fails(u32),
+    Hangs,
 }
 
 /// What goes wrong outside.
@@ -62,6 +71,10 @@ pub(super) struct World {
     pub(super) births: BTreeMap<RevisionDigest, Birth>,
     /// How many ticks the edges take to route by a new wish.
     pub(super) lag: u32,
+    /// What becomes of a check that is run.
+    pub(super) trial: Trial,
+    /// The checks that were asked for, and when.
+    pub(super) smoke: BTreeMap<SmokeKey, Timestamp>,
     /// Requests that never end: only the drain's limit lets their instance go.
     pub(super) tunnels: bool,
     pub(super) effective: SplitWish,
@@ -90,6 +103,8 @@ impl World {
             instances: BTreeMap::new(),
             births: BTreeMap::new(),
             lag: 1,
+            trial: Trial::Passes(2),
+            smoke: BTreeMap::new(),
             tunnels: false,
             told: None,
             told_ticks: 0,
@@ -202,7 +217,21 @@ impl World {
             at: self.now,
             instances: self.instances.values().map(|instance| instance.status.clone()).collect(),
             split: self.told.clone().filter(|_| self.knows),
+            smoke: self.smoked(),
         }
+    }
+
+    fn smoked(&self) -> Vec<SmokeStatus> {
+        let state = |began: &Timestamp| match self.trial {
+            Trial::Passes(ticks) if self.now.since(*began) >= TICK * ticks => {
+                SmokeState::Passed { took_ms: 1 }
+            }
+            Trial::Fails(ticks) if self.now.since(*began) >= TICK * ticks => {
+                SmokeState::Failed { why: "exit status 1".to_owned(), output: vec![] }
+            }
+            Trial::Passes(_) | Trial::Fails(_) | Trial::Hangs => SmokeState::Running { since: *began },
+        };
+        self.smoke.iter().map(|(key, began)| SmokeStatus { key: key.clone(), state: state(began) }).collect()
     }
 
     pub(super) fn ready(&self, revision: &RevisionDigest) -> u32 {
@@ -213,7 +242,10 @@ impl World {
         match fault {
             Fault::Kill(number) => self.kill(number),
             Fault::Lapse => self.lapse(),
-            Fault::RestartControl => self.knows = false,
+            Fault::RestartControl => {
+                self.knows = false;
+                self.smoke.clear();
+            }
             Fault::EdgesAway(ticks) => self.away = ticks,
         }
     }
@@ -249,6 +281,8 @@ impl World {
                 }
             }
             Action::Shift { wish, .. } => self.tell(wish),
+            Action::Smoke { key, .. } => drop(self.smoke.entry(key).or_insert(self.now)),
+            Action::ForgetSmoke { key } => drop(self.smoke.remove(&key)),
         }
     }
 

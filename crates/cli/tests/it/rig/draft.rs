@@ -61,6 +61,12 @@ impl Draft {
         text
     }
 
+    /// The same release on another path.
+    pub(crate) fn without(mut self, section: &'static str) -> Self {
+        self.keys.remove(section);
+        self
+    }
+
     pub(crate) fn text(&self, listen: SocketAddr) -> String {
         let run = self.run.clone().unwrap_or_else(crate::app::command);
         let mut text = format!(
