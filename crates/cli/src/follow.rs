@@ -178,6 +178,8 @@ impl Follower<'_> {
             | Event::Paused { .. }
             | Event::Resumed { .. }
             | Event::ExposureLapsed { .. }
+            | Event::InfraStarted { .. }
+            | Event::InfraRan { .. }
             | Event::Vetted { .. }
             | Event::TrafficShifted { .. }
             | Event::GateChanged { .. }

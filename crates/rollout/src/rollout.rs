@@ -8,7 +8,9 @@ use staunch_model::{
 };
 
 use crate::event::salt;
-use crate::{BudgetCost, BudgetEvent, Cause, Event, FreezePass, MirrorWish, Pace, Phase, SplitWish};
+use crate::{
+    BudgetCost, BudgetEvent, Cause, Event, FreezePass, InfraState, MirrorWish, Pace, Phase, SplitWish,
+};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rollout {
@@ -30,6 +32,9 @@ pub struct Rollout {
     /// What it took of the error budget; known when it has ended.
     #[serde(default)]
     pub cost: Option<BudgetCost>,
+    /// How far the commands around it have come.
+    #[serde(default)]
+    pub infra: InfraState,
 }
 
 /// An event that cannot happen in this phase: a bug or a damaged journal, never a silent no-op.
@@ -55,6 +60,7 @@ impl Rollout {
             by,
             pass: None,
             cost: None,
+            infra: InfraState::default(),
         }
     }
 
@@ -90,6 +96,7 @@ impl Rollout {
     pub fn apply(&mut self, at: Timestamp, event: &Event) -> Result<(), IllegalEvent> {
         let next = self.next_phase(at, event)?;
         self.move_wish(event);
+        self.note_infra(event);
         let changed = next != self.phase;
         match (event, self.phase.pace()) {
             (Event::Resumed { .. }, Some(Pace::Paused { since, .. })) => self.paused += at.since(*since),
@@ -111,6 +118,15 @@ impl Rollout {
             BudgetEvent::Passed { pass } => self.pass = Some(pass.clone()),
             BudgetEvent::Charged { cost } => self.cost = Some(*cost),
             BudgetEvent::Frozen { .. } | BudgetEvent::Thawed { .. } => {}
+        }
+    }
+
+    fn note_infra(&mut self, event: &Event) {
+        if let Event::InfraStarted { step } = event {
+            self.infra.begin(*step);
+        }
+        if let Event::InfraRan { run } = event {
+            self.infra.end(run);
         }
     }
 
@@ -143,6 +159,9 @@ impl Rollout {
                 (self.phase == Phase::Pending).then(|| Phase::Rejected { because: because.clone() })
             }
             Event::ExposureLapsed { .. } => self.phase.is_leased().then(|| self.phase.clone()),
+            Event::InfraStarted { .. } | Event::InfraRan { .. } => {
+                self.is_active().then(|| self.phase.clone())
+            }
             Event::Vetted { .. }
             | Event::TrafficShifted { .. }
             | Event::GateChanged { .. }
@@ -289,6 +308,8 @@ impl Rollout {
             | Event::Resumed { .. }
             | Event::RolledBack
             | Event::Rejected { .. }
+            | Event::InfraStarted { .. }
+            | Event::InfraRan { .. }
             | Event::Vetted { .. }
             | Event::TrafficShifted { .. }
             | Event::GateChanged { .. }

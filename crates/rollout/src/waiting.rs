@@ -85,6 +85,9 @@ fn reason(rollout: &Rollout, snapshot: &Snapshot<'_>) -> (WaitingOn, String) {
     }
     match &rollout.phase {
         Phase::Pending => (WaitingOn::Capacity, "about to start".to_owned()),
+        Phase::Preparing if !rollout.infra_is_ready() => {
+            (WaitingOn::Dependency, "the commands of [infra] run before it starts".to_owned())
+        }
         Phase::Preparing => (WaitingOn::Health, readiness(rollout, snapshot)),
         Phase::Shadowing { .. } => shadow::reason(rollout, snapshot),
         Phase::Progressing { step, .. } => step_reason(rollout, *step, snapshot),

@@ -9,6 +9,7 @@ mod bad_answers;
 mod bad_files;
 mod bad_starts;
 mod budgets;
+mod changes;
 mod demos;
 mod gauges;
 mod intake;

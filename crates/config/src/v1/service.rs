@@ -45,6 +45,7 @@ pub(crate) fn describe(
     let reports = intake::checks(reader, section);
     let confidence = intake::confidence(reader, section);
     let slo = slo::read(reader, section);
+    let infra = intake::infra(reader, section);
     let spec = ServiceSpec {
         name: name?,
         listen: listen?,
@@ -71,6 +72,7 @@ pub(crate) fn describe(
             naming: if auto { Naming::Auto } else { Naming::Given },
             ..PolicySpec::default()
         },
+        infra,
     };
     checks::within(reader, section, &spec);
     shadow::within(reader, section, &spec);

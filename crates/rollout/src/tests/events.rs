@@ -8,7 +8,7 @@ use staunch_model::{RolloutKind, SplitGeneration, TriggerCode};
 
 use super::commands::{in_phase, phases};
 use super::fixture::{START, percent, spec};
-use crate::{Cause, Event, ExitRecord, FailureBundle};
+use crate::{Cause, Event, ExitRecord, FailureBundle, InfraStep};
 
 fn text(text: &str) -> String {
     text.to_owned()
@@ -34,6 +34,7 @@ fn changes() -> Vec<Event> {
         Event::RolledBack,
         Event::Rejected { because: text("frozen") },
         Event::ExposureLapsed { lapsed: SplitGeneration(3), generation },
+        Event::InfraStarted { step: InfraStep::Apply },
     ]
 }
 
@@ -50,7 +51,7 @@ fn facts() -> Vec<Event> {
 }
 
 /// One row per event of [`changes`], one column per phase of [`phases`]: `x` is legal.
-const LEGAL: [&str; 15] = [
+const LEGAL: [&str; 16] = [
     "...........", // admitted: only to a service
     "x..........", // preparation
     ".x.........", // step 1
@@ -66,6 +67,7 @@ const LEGAL: [&str; 15] = [
     "........x..", // rolled back
     "x..........", // rejected
     "..xxxxx....", // lapse
+    "xxxxxxx.x..", // a command around it
 ];
 
 #[test]
@@ -105,7 +107,7 @@ fn every_event_survives_the_journal_and_has_its_own_name() {
         assert_eq!(serde_json::from_str::<Event>(&line).unwrap(), event);
         kinds.insert(event.kind());
     }
-    assert_eq!(kinds.len(), 18);
+    assert_eq!(kinds.len(), 20);
 }
 
 #[test]
@@ -153,13 +155,18 @@ fn every_cause_has_a_code_and_a_sentence() {
         (Cause::Aborted { by: text("ben"), reason: text("") }, "aborted", "aborted by ben"),
         (Cause::Superseded { by: text("ben") }, "superseded", "replaced by a newer deploy of ben"),
         (Cause::Unsupported { because: text("no h3") }, "unsupported", "no h3"),
+        (
+            Cause::Infra { step: text("apply"), why: text("exit status 4") },
+            "infra-failed",
+            "the infrastructure step `apply` failed: exit status 4",
+        ),
     ];
     for (cause, code, sentence) in &rows {
         assert_eq!((cause.code(), cause.sentence().as_str()), (*code, *sentence));
         assert_eq!(cause.is_personal(), matches!(*code, "aborted" | "superseded"));
         assert_eq!(&serde_json::from_str::<Cause>(&serde_json::to_string(cause).unwrap()).unwrap(), cause);
     }
-    assert_eq!(rows.iter().map(|row| row.1).collect::<BTreeSet<_>>().len(), 13);
+    assert_eq!(rows.iter().map(|row| row.1).collect::<BTreeSet<_>>().len(), 14);
 }
 
 #[test]
