@@ -23,7 +23,9 @@ pub use judgement::{Band, Bounds, Finding, Gate, Judgement, Source};
 pub use plan::{Plan, PlanStep};
 pub use policy::{Approval, FreezeRequest, Frozen, PolicyFinding, ReasonRequest};
 pub use release::{Member, Release, ReleaseAccepted, ReleaseRequest};
-pub use report::{BudgetCost, Cost, Failure, FreezePass, InstanceEnd, Outcomes, Report, Route, TimelineRow};
+pub use report::{
+    BudgetCost, Cost, Failure, FreezePass, InfraRun, InstanceEnd, Outcomes, Report, Route, TimelineRow,
+};
 pub use request::{CommandRequest, DeployRequest, Expect, RollbackRequest, UpgradeRequest};
 pub use rollout::{
     Commanded, Deployed, Eta, Pause, Rollout, RolloutDetail, RolloutList, RolloutRow, Waiting, WhyBack,

@@ -85,12 +85,17 @@ fn truncated<R: BufRead>(reader: &Reader<R>) -> Flaw {
 }
 
 fn flaw_of<R: BufRead>(error: &quick_xml::Error, reader: &Reader<R>) -> Flaw {
-    match error {
-        quick_xml::Error::Io(error) => of_io(error),
-        quick_xml::Error::Syntax(_) => truncated(reader),
-        quick_xml::Error::Encoding(_) => Flaw::Encoding("another encoding".to_owned()),
-        other => Flaw::Damaged { what: format!("{other}, at byte {}", reader.buffer_position()) },
+    if let quick_xml::Error::Io(error) = error {
+        return of_io(error);
     }
+    if let quick_xml::Error::Encoding(_) = error {
+        return Flaw::Encoding("another encoding".to_owned());
+    }
+    // What is opened and never closed.
+    if let quick_xml::Error::Syntax(_) = error {
+        return truncated(reader);
+    }
+    Flaw::Damaged { what: format!("{error}, at byte {}", reader.buffer_position()) }
 }
 
 /// The five that every XML has, and characters by number.

@@ -1,4 +1,4 @@
-//! Opening the reports that the file names, for the checks to judge.
+//! Opening the reports that the file names, for the checks to judge; and running the commands around a version.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use staunch_checks::{Flaw, Found, Wanted, judge};
-use staunch_control::Inspector;
-use staunch_local::reports;
+use staunch_control::{Inspector, Runner};
+use staunch_local::{command, reports};
 use staunch_model::{CheckKind, CheckResult, ServiceSpec};
+use staunch_rollout::InfraRun;
 
 use crate::project::Place;
 
@@ -61,4 +62,21 @@ fn commit(project: &Path) -> Option<String> {
     let clean = git(&["diff-index", "--quiet", "HEAD", "--"])?.status.success();
     let head = git(&["rev-parse", "--verify", "HEAD"]).filter(|output| clean && output.status.success())?;
     String::from_utf8(head.stdout).ok().map(|text| text.trim().to_owned())
+}
+
+/// Runs the commands around a version; what they write is kept beside the other logs.
+pub(crate) fn runner(place: &Place) -> Runner {
+    let logs = place.data.join("run");
+    Arc::new(move |due| {
+        let service = due.env.get("STAUNCH_SERVICE").map_or("service", String::as_str);
+        let log = logs.join(format!("infra-{service}-{}.log", due.step.name()));
+        let ended = command::run(&due.words, Path::new(&due.dir), &due.env, due.timeout, &log);
+        InfraRun {
+            step: due.step,
+            ok: ended.ok,
+            status: ended.status,
+            output: ended.output,
+            took_ms: u64::try_from(ended.took.as_millis()).unwrap_or(u64::MAX),
+        }
+    })
 }

@@ -179,6 +179,8 @@ impl Follower<'_> {
             | Event::Paused { .. }
             | Event::Resumed { .. }
             | Event::ExposureLapsed { .. }
+            | Event::InfraStarted { .. }
+            | Event::InfraRan { .. }
             | Event::Vetted { .. }
             | Event::TrafficShifted { .. }
             | Event::GateChanged { .. }

@@ -349,6 +349,7 @@ fn leads_back(event: &Event) -> bool {
         event,
         Event::RollbackStarted { .. }
             | Event::RolledBack
+            | Event::InfraRan { .. }
             | Event::EvidenceCaptured { .. }
             | Event::TrafficShifted { .. }
             | Event::Budget { entry: BudgetEvent::Charged { .. } }

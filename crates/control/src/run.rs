@@ -12,6 +12,7 @@ use tokio::sync::{Notify, broadcast, mpsc, watch};
 
 use crate::book::Book;
 use crate::handle::{Handle, Refused, ReleaseSource, SpecSource, Views};
+use crate::infra::{Runner, no_runner};
 use crate::inspect::Inspector;
 use crate::order::{Answer, Order};
 use crate::thrift::Writing;
@@ -39,6 +40,8 @@ pub struct Parts {
     pub releases: ReleaseSource,
     /// Reads the reports of checks.
     pub checks: Inspector,
+    /// Runs the commands around a version.
+    pub runner: Runner,
     /// Keeps the numbers of rollouts, for looking at them again.
     pub recorder: Box<dyn Recorder>,
     /// Hears and tells what has baked in which environment.
@@ -87,6 +90,7 @@ pub fn start(parts: Parts) -> Result<(Control, Handle), Refused> {
     let stop = Arc::new(Notify::new());
     let hands = (parts.platform, parts.recorder, parts.attestor);
     let mut looping = Loop::new(book, specs, hands, clock, entries, publish);
+    looping.runner = parts.runner;
     let stopped = stop.clone();
     let thread = std::thread::Builder::new()
         .name("staunch-loop".to_owned())
@@ -115,6 +119,8 @@ pub(crate) struct Loop {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) recorder: Box<dyn Recorder>,
     pub(crate) attestor: Arc<dyn Attestor>,
+    pub(crate) runner: Runner,
+    pub(crate) commands: BTreeMap<ServiceName, crate::infra::Command>,
     pub(crate) entries: broadcast::Sender<Arc<Entry>>,
     publish: watch::Sender<Views>,
     shown: BTreeMap<ServiceName, Arc<ServiceView>>,
@@ -159,6 +165,8 @@ impl Loop {
             clock,
             recorder,
             attestor,
+            runner: no_runner(),
+            commands: BTreeMap::new(),
             entries,
             publish,
             shown: BTreeMap::new(),

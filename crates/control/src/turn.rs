@@ -67,6 +67,7 @@ impl Loop {
         self.weigh_budget(name, false);
         self.look_at_triggers(name, reports, &observed);
         self.note_world(name, &observed);
+        self.drive_infra(name, &observed);
         self.decide(name, &observed);
         let acted = self.act(name, &observed);
         let observed = if acted { self.platform.observe(name) } else { observed };

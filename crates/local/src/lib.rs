@@ -2,6 +2,7 @@
 //! [`platform`] sees and moves them for the loop; a [`snapshot`] is a revision's content on disk.
 
 pub mod client;
+pub mod command;
 mod dependencies;
 mod edge_side;
 pub mod keeper;

@@ -5,6 +5,7 @@ mod checks;
 mod confidence;
 mod gauge;
 mod ids;
+mod infra;
 mod latency;
 mod policy;
 mod release;
@@ -25,6 +26,7 @@ pub use checks::{CheckKind, CheckLimit, CheckResult, CheckSpec, CheckStatus, Che
 pub use confidence::{ConfidenceSpec, ConfidenceWeights};
 pub use gauge::{GaugeLimit, GaugeReading, GaugeSource, GaugeSpec};
 pub use ids::{IdError, InstanceId, RevisionDigest, RolloutId, ServiceName};
+pub use infra::InfraSpec;
 pub use latency::{Histogram, LATENCY_BUCKETS, bucket_bounds_micros, bucket_of_micros};
 pub use policy::{
     Approvals, Attestation, CivilDate, Day, Effect, Limit, Lines, Naming, PolicySpec, Schema, VersionEntry,

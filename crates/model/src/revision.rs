@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{HealthSpec, RevisionDigest, ServiceName, StopSpec, Timestamp};
+use crate::{HealthSpec, InfraSpec, RevisionDigest, ServiceName, StopSpec, Timestamp};
 
 /// What runs, unchangeable: named by the digest of its command, files and environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +27,9 @@ pub struct RunSpec {
     /// How this revision tells that it is ready, and how it is stopped: a new file may change both.
     pub health: HealthSpec,
     pub stop: StopSpec,
+    /// Commands around it.
+    #[serde(default)]
+    pub infra: Option<InfraSpec>,
 }
 
 /// A file that is part of a revision: its path inside the project and the SHA-256 of its content.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ChecksSpec, ConfidenceSpec, EvidenceSpec, GateSpec, GaugeSpec, PolicySpec, ServiceName, SloSpec,
-    Strategy, TriggerSpec, VersionName, duration_ms,
+    ChecksSpec, ConfidenceSpec, EvidenceSpec, GateSpec, GaugeSpec, InfraSpec, PolicySpec, ServiceName,
+    SloSpec, Strategy, TriggerSpec, VersionName, duration_ms,
 };
 
 /// One service as the user's file describes it, every default resolved.
@@ -50,6 +50,9 @@ pub struct ServiceSpec {
     pub slo: Option<SloSpec>,
     #[serde(default)]
     pub policy: PolicySpec,
+    /// Commands around a version.
+    #[serde(default)]
+    pub infra: Option<InfraSpec>,
 }
 
 impl ServiceSpec {
@@ -78,6 +81,7 @@ impl ServiceSpec {
             confidence: None,
             slo: None,
             policy: PolicySpec::default(),
+            infra: None,
         }
     }
 }

@@ -60,7 +60,9 @@ fn danger(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Option<Cause> {
         return None;
     }
     // A limit that somebody wrote down is the plainer reason when both come in one turn.
-    crate::trigger::cause(rollout, snapshot)
+    rollout
+        .infra_failure()
+        .or_else(|| crate::trigger::cause(rollout, snapshot))
         .or_else(|| harm(rollout, snapshot))
         .or_else(|| shadow::harm(rollout, snapshot))
         .or_else(|| instance_trouble(rollout, snapshot))
@@ -203,7 +205,7 @@ fn deadline_of(rollout: &Rollout) -> Option<(Timestamp, &'static str, Duration)>
         return Some((since.plus(canary.pause_deadline), "the pause", canary.pause_deadline));
     }
     let (what, span) = match rollout.phase {
-        Phase::Preparing => (PREPARATION, canary.prepare_deadline),
+        Phase::Preparing => (PREPARATION, canary.prepare_deadline + rollout.infra_span()),
         Phase::Shadowing { .. } => ("the shadow stage", canary.step_deadline),
         Phase::Progressing { step, .. } => ("the step", step_span(rollout, step)),
         Phase::Promoting => ("the promotion", canary.step_deadline),
@@ -261,7 +263,7 @@ fn begin(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Vec<Event> {
         return passed;
     }
     let ready = snapshot.observed.ready(&rollout.spec.to.digest) >= rollout.first_needed();
-    if !ready || !smoke::satisfied(rollout) {
+    if !rollout.infra_is_ready() || !ready || !smoke::satisfied(rollout) {
         return vec![];
     }
     let next = if rollout.shadow().is_some() { shadow::begin(rollout) } else { advance(rollout, None) };
@@ -317,7 +319,8 @@ fn routed_since(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Option<Timestamp>
 }
 
 fn begin_bake(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Vec<Event> {
-    if !snapshot.observed.routes_by(rollout.wish.generation) {
+    let undone = rollout.spec.kind != staunch_model::RolloutKind::Rollback || rollout.infra_is_undone();
+    if !snapshot.observed.routes_by(rollout.wish.generation) || !undone {
         return vec![];
     }
     if rollout.spec.strategy.bake.is_zero() {
@@ -348,7 +351,8 @@ pub(crate) fn bake_ends(rollout: &Rollout, until: Timestamp, snapshot: &Snapshot
 fn finish_rollback(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Vec<Event> {
     let in_flight: u64 = snapshot.observed.of(&rollout.spec.to.digest).map(|i| i.in_flight).sum();
     let done = is_back(rollout, snapshot) && in_flight == 0;
-    if done || snapshot.now >= rollback_ends(rollout, snapshot) { vec![Event::RolledBack] } else { vec![] }
+    let over = done || snapshot.now >= rollback_ends(rollout, snapshot);
+    if over && rollout.infra_is_undone() { vec![Event::RolledBack] } else { vec![] }
 }
 
 fn is_back(rollout: &Rollout, snapshot: &Snapshot<'_>) -> bool {

@@ -58,6 +58,7 @@ fn full(revision: &Revision, replicas: u32) -> DesiredWorkload {
 
 fn new_workload(rollout: &Rollout) -> Option<DesiredWorkload> {
     let share = match rollout.phase {
+        Phase::Preparing if !rollout.infra_is_ready() => return None,
         Phase::Preparing => rollout.first_share(),
         Phase::Shadowing { .. } => rollout.shadow()?.mirror.share,
         Phase::Progressing { step, .. } => rollout.steps().get(step)?.weight,

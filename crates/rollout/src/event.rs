@@ -9,7 +9,7 @@ use staunch_model::{
     Weight, duration_ms, human_duration,
 };
 
-use crate::{BudgetEvent, ExitRecord, PolicyEvent, Vetting};
+use crate::{BudgetEvent, ExitRecord, InfraRun, InfraStep, PolicyEvent, Vetting};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "event")]
@@ -96,6 +96,13 @@ pub enum Event {
     Policy {
         fact: PolicyEvent,
     },
+    /// A command around the version is run, and what came of it.
+    InfraStarted {
+        step: InfraStep,
+    },
+    InfraRan {
+        run: Box<InfraRun>,
+    },
     /// Facts for the reader; they change no phase.
     Vetted {
         vetting: Box<Vetting>,
@@ -145,6 +152,8 @@ impl Event {
             Self::RolledBack => "rolled-back",
             Self::Rejected { .. } => "rejected",
             Self::ExposureLapsed { .. } => "exposure-lapsed",
+            Self::InfraStarted { .. } => "infra-started",
+            Self::InfraRan { .. } => "infra-ran",
             Self::Vetted { .. } => "vetted",
             Self::TrafficShifted { .. } => "traffic-shifted",
             Self::GateChanged { .. } => "gate-changed",
@@ -233,6 +242,10 @@ pub enum Cause {
     Budget {
         because: String,
     },
+    Infra {
+        step: String,
+        why: String,
+    },
 }
 
 impl Cause {
@@ -254,6 +267,7 @@ impl Cause {
             Self::Superseded { .. } => "superseded",
             Self::Unsupported { .. } => "unsupported",
             Self::Budget { .. } => "budget",
+            Self::Infra { .. } => "infra-failed",
         }
     }
     pub fn sentence(&self) -> String {
@@ -263,6 +277,7 @@ impl Cause {
             | Self::Shadow { because }
             | Self::Unsupported { because }
             | Self::Budget { because } => because.clone(),
+            Self::Infra { step, why } => format!("the infrastructure step `{step}` failed: {why}"),
             Self::CannotStart { instance, why } => format!("{instance} cannot start: {why}"),
             Self::SmokeFailed { line, instance, why, output } => {
                 let said = output.last().map(|last| format!(": {last}")).unwrap_or_default();

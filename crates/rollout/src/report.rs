@@ -9,8 +9,8 @@ use staunch_analysis::{GateReading, Judgement};
 use staunch_model::{Failure, Outcomes, Revision, RolloutSpec, Timestamp};
 
 use crate::{
-    BudgetCost, Cause, Event, ExitCapture, FailureBundle, FreezePass, Phase, Rollout, RouteRow, Service,
-    Vetting,
+    BudgetCost, Cause, Event, ExitCapture, FailureBundle, FreezePass, InfraRun, Phase, Rollout, RouteRow,
+    Service, Vetting,
 };
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,6 +44,8 @@ pub struct Report {
     pub changed: Vec<String>,
     /// What was asked before its first user.
     pub vetting: Vetting,
+    /// Commands around it, in the order in which they ended.
+    pub infra: Vec<InfraRun>,
     pub cost: Cost,
     /// The same against the error budget, for a service that has one.
     #[serde(default)]
@@ -113,6 +115,7 @@ impl Report {
             exits: bundle.exits,
             changed: changed(spec.from.as_ref(), &spec.to),
             vetting: vetting(events),
+            infra: infra(events),
             timeline: timeline(&folded, events),
         })
     }
@@ -127,6 +130,13 @@ fn fold(spec: &RolloutSpec, events: &[Recorded]) -> Option<Rollout> {
         }
     }
     service.rollout
+}
+
+fn infra(events: &[Recorded]) -> Vec<InfraRun> {
+    let ran = events.iter().filter_map(|(_, _, event)| {
+        if let Event::InfraRan { run } = event { Some(run.as_ref().clone()) } else { None }
+    });
+    ran.collect()
 }
 
 fn vetting(events: &[Recorded]) -> Vetting {
@@ -254,6 +264,9 @@ pub fn changed(from: Option<&Revision>, to: &Revision) -> Vec<String> {
     let gone = |old: &&staunch_model::FileHash| !to.files.iter().any(|file| file.path == old.path);
     lines.extend(from.files.iter().filter(gone).map(|old| format!("{} removed", old.path)));
     lines.extend(changed_env(from, to));
+    if from.run.infra != to.run.infra {
+        lines.push("the commands of [infra] changed".to_owned());
+    }
     lines
 }
 
@@ -318,6 +331,8 @@ impl Event {
                 "control was silent: the edge took the canary out by itself; continuing with fresh evidence"
                     .to_owned()
             }
+            Self::InfraStarted { step } => format!("infrastructure: {} begins", step.name()),
+            Self::InfraRan { run } => run.line(),
             Self::Vetted { vetting } => vetting.line(),
             Self::TrafficShifted { weight, .. } => format!("traffic: {weight} on the new revision"),
             Self::GateChanged { gate, because, .. } => format!("gate {gate}: {because}"),

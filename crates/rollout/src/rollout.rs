@@ -10,7 +10,9 @@ use staunch_model::{
 };
 
 use crate::event::salt;
-use crate::{BudgetCost, BudgetEvent, Cause, Event, FreezePass, MirrorWish, Pace, Phase, SplitWish};
+use crate::{
+    BudgetCost, BudgetEvent, Cause, Event, FreezePass, InfraState, MirrorWish, Pace, Phase, SplitWish,
+};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rollout {
@@ -35,6 +37,9 @@ pub struct Rollout {
     /// The strategy's checks that were satisfied.
     #[serde(default)]
     pub checked: BTreeSet<SmokeKey>,
+    /// How far the commands around it have come.
+    #[serde(default)]
+    pub infra: InfraState,
 }
 
 /// An event that cannot happen in this phase: a bug or a damaged journal, never a silent no-op.
@@ -61,6 +66,7 @@ impl Rollout {
             pass: None,
             cost: None,
             checked: BTreeSet::new(),
+            infra: InfraState::default(),
         }
     }
 
@@ -109,6 +115,7 @@ impl Rollout {
     pub fn apply(&mut self, at: Timestamp, event: &Event) -> Result<(), IllegalEvent> {
         let next = self.next_phase(at, event)?;
         self.move_wish(event);
+        self.note_infra(event);
         let changed = next != self.phase;
         match (event, self.phase.pace()) {
             (Event::Resumed { .. }, Some(Pace::Paused { since, .. })) => self.paused += at.since(*since),
@@ -133,6 +140,15 @@ impl Rollout {
             BudgetEvent::Passed { pass } => self.pass = Some(pass.clone()),
             BudgetEvent::Charged { cost } => self.cost = Some(*cost),
             BudgetEvent::Frozen { .. } | BudgetEvent::Thawed { .. } => {}
+        }
+    }
+
+    fn note_infra(&mut self, event: &Event) {
+        if let Event::InfraStarted { step } = event {
+            self.infra.begin(*step);
+        }
+        if let Event::InfraRan { run } = event {
+            self.infra.end(run);
         }
     }
 
@@ -167,6 +183,9 @@ impl Rollout {
             Event::ExposureLapsed { .. } => self.phase.is_leased().then(|| self.phase.clone()),
             Event::SmokePassed { key, .. } => {
                 (self.phase == Phase::Preparing && key.rollout == self.spec.id).then(|| self.phase.clone())
+            }
+            Event::InfraStarted { .. } | Event::InfraRan { .. } => {
+                self.is_active().then(|| self.phase.clone())
             }
             Event::Vetted { .. }
             | Event::TrafficShifted { .. }
@@ -315,6 +334,8 @@ impl Rollout {
             | Event::Resumed { .. }
             | Event::RolledBack
             | Event::Rejected { .. }
+            | Event::InfraStarted { .. }
+            | Event::InfraRan { .. }
             | Event::Vetted { .. }
             | Event::TrafficShifted { .. }
             | Event::GateChanged { .. }

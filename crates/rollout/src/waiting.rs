@@ -85,6 +85,9 @@ fn reason(rollout: &Rollout, snapshot: &Snapshot<'_>) -> (WaitingOn, String) {
     }
     match &rollout.phase {
         Phase::Pending => (WaitingOn::Capacity, "about to start".to_owned()),
+        Phase::Preparing if !rollout.infra_is_ready() => {
+            (WaitingOn::Dependency, "the commands of [infra] run before it starts".to_owned())
+        }
         Phase::Preparing => {
             let check = smoke::sentence(rollout, snapshot.observed);
             (WaitingOn::Health, check.unwrap_or_else(|| readiness(rollout, snapshot)))

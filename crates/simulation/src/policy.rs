@@ -179,6 +179,7 @@ impl Policy {
             service: self.service.clone(),
             label: format!("v{number}"),
             run: RunSpec {
+                infra: None,
                 command: Vec::new(),
                 dir: String::new(),
                 env: BTreeMap::new(),

@@ -26,7 +26,10 @@ fn preflight_findings() -> String {
     let mut text = String::from("# Findings before a rollout\n\nMade by `cargo xtask generate`.\n");
     for info in staunch_rollout::FindingCode::ALL.iter().map(|code| code.info()) {
         let exit = info.stop.exit();
-        text.push_str(&format!("\n## {}\n\n{}\n\n{}\n\nAs an error: exit {exit}.\n", info.code, info.meaning, info.fix));
+        text.push_str(&format!(
+            "\n## {}\n\n{}\n\n{}\n\nAs an error: exit {exit}.\n",
+            info.code, info.meaning, info.fix
+        ));
     }
     text
 }

@@ -56,6 +56,7 @@ fn run() -> RunSpec {
     let second = Duration::from_secs(1);
     let ready = ProbeSpec { target: ProbeTarget::Tcp, interval: second, timeout: second, fall: 1, rise: 1 };
     RunSpec {
+        infra: None,
         command: vec!["./shop".to_owned()],
         dir: "/srv".to_owned(),
         env: BTreeMap::new(),

@@ -39,12 +39,39 @@ pub struct Report {
     /// What was asked before its first user.
     #[serde(default)]
     pub vetting: Vetting,
+    /// Commands around it, in the order in which they ended.
+    #[serde(default)]
+    pub infra: Vec<InfraRun>,
     pub cost: Cost,
     /// The same against the error budget; absent without `[slo]`.
     pub budget_cost: Option<BudgetCost>,
     /// Two people let it pass a freeze of the budget.
     pub pass: Option<FreezePass>,
     pub timeline: Vec<TimelineRow>,
+}
+
+/// A command around the version that was run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InfraRun {
+    /// `apply`, `verify` or `undo`.
+    pub step: String,
+    pub ok: bool,
+    pub status: String,
+    /// The last lines it wrote, oldest first.
+    pub output: Vec<String>,
+    pub took_ms: u64,
+}
+
+impl From<&rollout::InfraRun> for InfraRun {
+    fn from(run: &rollout::InfraRun) -> Self {
+        Self {
+            step: run.step.name().to_owned(),
+            ok: run.ok,
+            status: run.status.clone(),
+            output: run.output.clone(),
+            took_ms: run.took_ms,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -188,6 +215,7 @@ impl From<&rollout::Report> for Report {
             instances: report.exits.iter().map(InstanceEnd::from).collect(),
             changed: report.changed.clone(),
             vetting: Vetting::of(&report.vetting, &[]),
+            infra: report.infra.iter().map(InfraRun::from).collect(),
             cost: report.cost.into(),
             budget_cost: report.budget_cost.map(BudgetCost::from),
             pass: report.pass.as_ref().map(FreezePass::from),

@@ -52,6 +52,7 @@ fn replays(world: &World) {
         specs: std::sync::Arc::new(|| Ok(vec![crate::world::spec("shop")])),
         checks: staunch_control::no_checks(),
         attestor: std::sync::Arc::new(staunch_ports::Forgetful),
+        runner: staunch_control::no_runner(),
     };
     staunch_control::start(parts).unwrap().0.stop();
 }

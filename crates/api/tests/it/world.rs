@@ -65,6 +65,7 @@ impl World {
             releases: std::sync::Arc::new(|| Ok(vec![])),
             checks: staunch_control::no_checks(),
             attestor: Arc::new(staunch_ports::Forgetful),
+            runner: staunch_control::no_runner(),
             specs: Arc::new(move || source.lock().unwrap().clone()),
         })
         .unwrap();

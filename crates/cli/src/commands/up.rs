@@ -116,7 +116,8 @@ fn start_control(
     let checks = crate::checks::inspector(place);
     let base = place.file.parent().unwrap_or(Path::new("/"));
     let attestor = Arc::new(FileAttestor::new(base, |why| drop(writeln!(std::io::stderr(), "! {why}"))));
-    let parts = Parts { journal, reader, platform, specs, releases, checks, recorder, attestor };
+    let runner = crate::checks::runner(place);
+    let parts = Parts { journal, reader, platform, specs, releases, checks, runner, recorder, attestor };
     staunch_control::start(parts).map_err(|refused| {
         let damaged = matches!(refused, Refused::Journal(_));
         let exit = if matches!(refused, Refused::Config(_)) { Exit::Config } else { Exit::Internal };

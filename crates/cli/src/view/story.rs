@@ -62,7 +62,10 @@ fn mark(event: &Event) -> Option<(&'static str, Tone)> {
         Event::BakeStarted { .. } | Event::Resumed { .. } | Event::Scaled { .. } | Event::Vetted { .. } => {
             ("·", Tone::Dim)
         }
+        Event::InfraRan { run } if run.ok => ("·", Tone::Dim),
+        Event::InfraRan { .. } => ("!", Tone::Warn),
         Event::GateChanged { .. }
+        | Event::InfraStarted { .. }
         | Event::TrafficShifted { .. }
         | Event::PreparationStarted
         | Event::EvidenceCaptured { .. } => return None,

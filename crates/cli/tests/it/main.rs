@@ -10,6 +10,7 @@ mod bad_files;
 mod bad_starts;
 mod blue_green;
 mod budgets;
+mod changes;
 mod demos;
 mod gauges;
 mod intake;

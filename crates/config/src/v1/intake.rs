@@ -1,11 +1,12 @@
-//! `[checks]` and `[confidence]`.
+//! `[checks]`, `[confidence]` and `[infra]`.
 
 use staunch_model::{
-    CheckKind, CheckLimit, CheckSpec, ChecksSpec, ConfidenceSpec, ConfidenceWeights, Freshness,
+    CheckKind, CheckLimit, CheckSpec, ChecksSpec, ConfidenceSpec, ConfidenceWeights, Freshness, InfraSpec,
 };
 
 use crate::codes::Code;
 use crate::reader::{Reader, Section};
+use crate::v1::service::{command, span};
 use crate::{Diagnostic, scalar};
 
 pub(crate) fn checks(reader: &mut Reader<'_>, service: &Section<'_>) -> ChecksSpec {
@@ -106,4 +107,13 @@ fn disagree(reader: &mut Reader<'_>, section: &Section<'_>, spec: ConfidenceSpec
         None => finding,
     };
     reader.report(finding);
+}
+
+pub(crate) fn infra(reader: &mut Reader<'_>, service: &Section<'_>) -> Option<InfraSpec> {
+    let section = reader.section(service, "infra");
+    let apply = command(reader, &section, "apply");
+    let verify = command(reader, &section, "verify");
+    let undo = command(reader, &section, "undo");
+    let timeout = span(reader, &section, "timeout");
+    Some(InfraSpec { apply: apply?, verify, undo, timeout })
 }

@@ -2,10 +2,12 @@
 //! defaults from here, and the schema is printed from here.
 
 mod checks;
+mod infra;
 pub(crate) mod shadow;
 
 use super::trigger_keys;
 pub(crate) use checks::{CHECKS, CONFIDENCE};
+pub(crate) use infra::INFRA;
 
 /// The keys of one table. Several groups, since the top level shares the keys of a service.
 pub(crate) struct Table {
@@ -311,6 +313,12 @@ pub(crate) const SERVICE_KEYS: &[Key] = &[
         Optional,
         "A score from 0 to 100 before the first user: high ones go on, middling ones ask a person, low ones are \
          refused. Left out: no score.",
+    ),
+    key(
+        "infra",
+        Kind::Table(&INFRA),
+        Optional,
+        "Commands that change something around a version: before it starts, and when it goes back.",
     ),
     key("edge", Kind::Table(&EDGE), Optional, "How the proxy treats requests to this service."),
 ];

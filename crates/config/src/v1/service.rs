@@ -46,6 +46,7 @@ pub(crate) fn describe(
     let reports = intake::checks(reader, section);
     let confidence = intake::confidence(reader, section);
     let slo = slo::read(reader, section);
+    let infra = intake::infra(reader, section);
     let spec = ServiceSpec {
         name: name?,
         listen: listen?,
@@ -72,6 +73,7 @@ pub(crate) fn describe(
             naming: if auto { Naming::Auto } else { Naming::Given },
             ..PolicySpec::default()
         },
+        infra,
     };
     checks::within(reader, section, &spec);
     shadow::within(reader, section, &spec);

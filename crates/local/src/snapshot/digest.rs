@@ -67,6 +67,12 @@ pub(super) fn of(spec: &ServiceSpec, files: &[FileHash]) -> RevisionDigest {
     add_list(&mut hasher, &fields);
     add_list(&mut hasher, &spec.command);
     add_list(&mut hasher, spec.env.iter().flat_map(|(name, value)| [name, value]));
+    // Only where there are any: what had none keeps its name.
+    if let Some(infra) = &spec.infra {
+        add_list(&mut hasher, &infra.apply);
+        add_list(&mut hasher, infra.verify.iter().flatten());
+        add_list(&mut hasher, infra.undo.iter().flatten());
+    }
     match &spec.id {
         Some(id) => add_list(&mut hasher, ["id", id.as_str()]),
         None => add_list(&mut hasher, files.iter().flat_map(|file| [&file.path, &file.sha256])),

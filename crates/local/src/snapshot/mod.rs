@@ -94,6 +94,7 @@ pub(crate) fn prepare(
         env: spec.env.clone(),
         health: spec.health.clone(),
         stop: spec.stop.clone(),
+        infra: spec.infra.clone(),
     };
     Ok(Revision { digest, service: spec.name.clone(), label: label.to_owned(), run, files, created: now })
 }

@@ -112,6 +112,7 @@ impl Platform for FakePlatform {
     fn prepare(&self, spec: &ServiceSpec, label: &str, now: Timestamp) -> Result<Revision, PlatformError> {
         self.lock().willing(&spec.name)?;
         let run = RunSpec {
+            infra: None,
             command: spec.command.clone(),
             dir: "/nowhere".to_owned(),
             env: spec.env.clone(),

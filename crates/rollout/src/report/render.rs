@@ -79,6 +79,7 @@ impl Report {
             ("Log", self.exits.iter().flat_map(log_lines).collect()),
             ("Changed", self.changed.clone()),
             ("Before", self.vetting.lines()),
+            ("Around", self.infra.iter().flat_map(infra_lines).collect()),
             ("Unknown", unknown),
             ("Cost", self.cost_lines()),
             ("Timeline", self.timeline_lines()),
@@ -282,4 +283,10 @@ fn unknown_lines(routes: &[String]) -> Vec<String> {
     let shown = routes.iter().take(8).cloned().collect::<Vec<_>>().join(", ");
     let more = if routes.len() > 8 { format!(" and {} more", routes.len() - 8) } else { String::new() };
     vec![format!("{shown}{more} had no canary requests; nothing is known of them")]
+}
+
+fn infra_lines(run: &crate::InfraRun) -> Vec<String> {
+    let skipped = run.output.len().saturating_sub(LOG_LINES);
+    let output = run.output.iter().skip(skipped).map(|line| format!("  {line}"));
+    std::iter::once(run.line()).chain(output).collect()
 }

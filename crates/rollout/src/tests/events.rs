@@ -8,7 +8,7 @@ use staunch_model::{InstanceId, RolloutId, RolloutKind, SmokeKey, SplitGeneratio
 
 use super::commands::{in_phase, phases};
 use super::fixture::{START, percent, spec};
-use crate::{Cause, Event, ExitRecord, FailureBundle};
+use crate::{Cause, Event, ExitRecord, FailureBundle, InfraStep};
 
 fn text(text: &str) -> String {
     text.to_owned()
@@ -39,6 +39,7 @@ fn changes() -> Vec<Event> {
         Event::RolledBack,
         Event::Rejected { because: text("frozen") },
         Event::ExposureLapsed { lapsed: SplitGeneration(3), generation },
+        Event::InfraStarted { step: InfraStep::Apply },
     ]
 }
 
@@ -72,6 +73,7 @@ const LEGAL: [&str; 16] = [
     "........x..", // rolled back
     "x..........", // rejected
     "..xxxxx....", // lapse
+    "xxxxxxx.x..", // a command around it
 ];
 
 #[test]
@@ -170,6 +172,11 @@ fn every_cause_has_a_code_and_a_sentence() {
         (Cause::Superseded { by: text("ben") }, "superseded", "replaced by a newer deploy of ben"),
         (Cause::Unsupported { because: text("no h3") }, "unsupported", "no h3"),
         (Cause::Budget { because: text("spent") }, "budget", "spent"),
+        (
+            Cause::Infra { step: text("apply"), why: text("exit status 4") },
+            "infra-failed",
+            "the infrastructure step `apply` failed: exit status 4",
+        ),
     ];
     for (cause, code, sentence) in &rows {
         assert_eq!((cause.code(), cause.sentence().as_str()), (*code, *sentence));

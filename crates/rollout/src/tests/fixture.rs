@@ -33,6 +33,7 @@ pub(super) fn revision(number: u8) -> Revision {
     let target = ProbeTarget::Http { path: "/healthz".to_owned() };
     let probe = ProbeSpec { target, interval: HOLD, timeout: HOLD, fall: 3, rise: 1 };
     let run = RunSpec {
+        infra: None,
         command: vec!["./shop".to_owned(), number.to_string()],
         dir: "/srv/shop".to_owned(),
         env: BTreeMap::new(),
