@@ -377,7 +377,7 @@ mod tests {
             });
             let before = score(&checks);
             let sum: f64 = before.factors.iter().map(|factor| factor.points).sum();
-            prop_assert!(sum >= 0.0 && sum <= 100.0 + 1e-9 && (sum - f64::from(before.score)) < 1.0);
+            prop_assert!((0.0..=100.0 + 1e-9).contains(&sum) && (sum - f64::from(before.score)) < 1.0);
             checks.push(check(CheckKind::Junit, CheckStatus::Passed, false));
             prop_assert!(score(&checks).score >= before.score);
         }

@@ -51,6 +51,7 @@ pub(crate) fn rollout_of(service: &ServiceName) -> RolloutSpec {
             env: BTreeMap::new(),
             health: HealthSpec::default(),
             stop: StopSpec::default(),
+            infra: None,
         },
     };
     RolloutSpec {

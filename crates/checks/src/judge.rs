@@ -173,14 +173,14 @@ fn above(found: u64, most: Option<u64>, noun: &str) -> Option<String> {
     most.filter(|most| found > *most).map(|most| format!("{found} {noun}, at most {most} may be there"))
 }
 
-fn verdict(over: Vec<String>, fine: String, listed: &str) -> News {
+fn verdict(over: &[String], fine: String, listed: &str) -> News {
     if over.is_empty() { Ok(fine) } else { Err(format!("{}{listed}", over.join("; "))) }
 }
 
 fn of_findings(found: &Findings, max_errors: Option<u64>, max_warnings: Option<u64>) -> News {
     let over = [above(found.errors, max_errors, "errors"), above(found.warnings, max_warnings, "warnings")];
     let fine = format!("{} errors, {} warnings, {} notes", found.errors, found.warnings, found.notes);
-    verdict(over.into_iter().flatten().collect(), fine, &found.first.listed(found.errors))
+    verdict(&over.into_iter().flatten().collect::<Vec<_>>(), fine, &found.first.listed(found.errors))
 }
 
 fn of_weaknesses(found: &Weaknesses, most: [Option<u64>; 3]) -> News {
@@ -196,7 +196,11 @@ fn of_weaknesses(found: &Weaknesses, most: [Option<u64>; 3]) -> News {
         "{} critical, {} high, {} medium, {} other",
         found.critical, found.high, found.medium, found.other
     );
-    verdict(over.into_iter().flatten().collect(), fine, &found.first.listed(found.critical + found.high))
+    verdict(
+        &over.into_iter().flatten().collect::<Vec<_>>(),
+        fine,
+        &found.first.listed(found.critical + found.high),
+    )
 }
 
 fn of_checks(run: u64, failed: u64, first: &Examples) -> News {

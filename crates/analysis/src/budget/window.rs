@@ -34,10 +34,12 @@ impl Cut {
 
     /// The resolution of what is so old, in milliseconds.
     pub(crate) fn at_age(self, age: i64) -> i64 {
-        match age {
-            ..=FINE_FOR => self.fine,
-            ..=MEDIUM_FOR => MEDIUM,
-            _ => HOUR,
+        if age <= FINE_FOR {
+            self.fine
+        } else if age <= MEDIUM_FOR {
+            MEDIUM
+        } else {
+            HOUR
         }
     }
 

@@ -49,14 +49,16 @@ fn pass(critical: bool) -> FreezePass {
 
 fn goes_back(rollout: &Rollout, facts: &BudgetFacts) -> bool {
     let observed = Observed::default();
-    let snapshot = Snapshot { now: START, observed: &observed, judgement: None, budget: Some(facts) };
+    let snapshot =
+        Snapshot { now: START, observed: &observed, judgement: None, budget: Some(facts), fired: None };
     let events = decide(rollout, &snapshot);
     matches!(events.as_slice(), [Event::RollbackStarted { cause: Cause::Budget { .. }, .. }])
 }
 
 fn held_on(rollout: &Rollout, facts: &BudgetFacts) -> Option<WaitingOn> {
     let observed = Observed::default();
-    let snapshot = Snapshot { now: START, observed: &observed, judgement: None, budget: Some(facts) };
+    let snapshot =
+        Snapshot { now: START, observed: &observed, judgement: None, budget: Some(facts), fired: None };
     crate::budget::hold(rollout, &snapshot).map(|(on, _)| on)
 }
 

@@ -56,7 +56,7 @@ fn facts() -> Vec<Event> {
 }
 
 /// One row per event of [`changes`], one column per phase of [`phases`]: `x` is legal.
-const LEGAL: [&str; 16] = [
+const LEGAL: [&str; 17] = [
     "...........", // admitted: only to a service
     "x..........", // preparation
     ".x.........", // step 1

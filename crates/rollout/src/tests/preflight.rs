@@ -32,6 +32,7 @@ fn revision(service: &str, label: &str) -> Revision {
             env: BTreeMap::new(),
             health: staunch_model::HealthSpec::default(),
             stop: StopSpec::default(),
+            infra: None,
         },
         files: vec![FileHash { path: "app".to_owned(), sha256: label.to_owned() }],
         created: NOON,
