@@ -63,12 +63,14 @@ fn a_version_is_refused_by_its_checks_and_let_through_when_they_pass() {
 #[test]
 fn a_report_of_another_content_is_stale() {
     let mut project = Project::running(&Draft::release(1));
+    let users = Load::start(project.listen);
     report(&project, "server.conf", "workers = 2\n");
     report(&project, "junit.xml", PASSING);
     age(&project.app().join("junit.xml"), 60);
     let draft = checked(2).set("", "files", "['server.conf']");
     project.deploy(&draft).exits(15).says("junit.xml is older than server.conf");
     project.deploy(&draft.set("checks", "fresh", "'any'")).exits(0);
+    users.stop().unharmed();
     project.down();
 }
 
