@@ -113,7 +113,7 @@ fn every_event_survives_the_journal_and_has_its_own_name() {
         assert_eq!(serde_json::from_str::<Event>(&line).unwrap(), event);
         kinds.insert(event.kind());
     }
-    assert_eq!(kinds.len(), 20);
+    assert_eq!(kinds.len(), 21);
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn every_cause_has_a_code_and_a_sentence() {
         assert_eq!(cause.is_personal(), matches!(*code, "aborted" | "superseded"));
         assert_eq!(&serde_json::from_str::<Cause>(&serde_json::to_string(cause).unwrap()).unwrap(), cause);
     }
-    assert_eq!(rows.iter().map(|row| row.1).collect::<BTreeSet<_>>().len(), 14);
+    assert_eq!(rows.iter().map(|row| row.1).collect::<BTreeSet<_>>().len(), 16);
 }
 
 #[test]
