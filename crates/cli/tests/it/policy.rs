@@ -182,11 +182,15 @@ fn production_takes_what_has_baked_in_staging() {
     attested(1);
     let here = up("production");
     healthy("production");
+    let users = [staging, production].map(Load::start);
     write(2);
     run("production", &["deploy"]).exits(15).says("has not baked in staging").says("--env staging deploy");
     run("staging", &["deploy", "--timeout", "60s"]).exits(0);
     attested(2);
     run("production", &["deploy", "--timeout", "60s"]).exits(0);
+    for load in users {
+        load.stop().unharmed();
+    }
     run("moon", &["validate"]).exits(3).says("production, staging");
     for (env, running) in [("production", here), ("staging", there)] {
         run(env, &["down"]).exits(0);
