@@ -63,16 +63,20 @@ fn finish(
     command.args(resolved.words.iter().skip(1)).current_dir(dir).envs(env).process_group(0);
     command.stdin(Stdio::null()).stdout(file).stderr(copy);
     let mut child = command.spawn().map_err(|error| format!("{}: {error}", resolved.program.display()))?;
-    let deadline = Instant::now() + timeout;
+    await_end(&mut child, timeout).map_err(|error| error.to_string())
+}
+
+/// `None` when its time was over: then its group is killed as a whole, what it left behind included.
+pub(crate) fn await_end(child: &mut Child, limit: Duration) -> std::io::Result<Option<ExitStatus>> {
+    let deadline = Instant::now() + limit;
     loop {
-        match child.try_wait() {
-            Ok(Some(status)) => return Ok(Some(status)),
-            Ok(None) if Instant::now() < deadline => std::thread::sleep(LOOK),
-            Ok(None) => {
-                kill(&mut child);
+        match child.try_wait()? {
+            Some(status) => return Ok(Some(status)),
+            None if Instant::now() < deadline => std::thread::sleep(LOOK),
+            None => {
+                kill(child);
                 return Ok(None);
             }
-            Err(error) => return Err(error.to_string()),
         }
     }
 }

@@ -7,15 +7,14 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
 use staunch_model::InstanceId;
 
+use crate::command::await_end;
 use crate::launch::{environment, resolve};
 use crate::protocol::InstanceSpec;
 
 /// A command that takes longer is ended and has said nothing.
 const LIMIT: Duration = Duration::from_secs(10);
-const LOOK: Duration = Duration::from_millis(20);
 /// More than a number needs.
 const MOST_BYTES: u64 = 4_096;
 /// A value that is older than so many turns is not a reading any more.
@@ -78,21 +77,7 @@ fn run(instance: &InstanceSpec, words: &[String]) -> Option<f64> {
 }
 
 fn finish(mut child: Child) -> Option<f64> {
-    let deadline = Instant::now() + LIMIT;
-    let status = loop {
-        match child.try_wait() {
-            Ok(Some(status)) => break Some(status),
-            Ok(None) if Instant::now() < deadline => std::thread::sleep(LOOK),
-            Ok(None) | Err(_) => break None,
-        }
-    };
-    if status.is_none() {
-        // The group goes as a whole, what it left behind included.
-        if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-            let _gone = kill_process_group(group, Signal::KILL);
-        }
-        drop(child.wait());
-    }
+    let status = await_end(&mut child, LIMIT).ok()?;
     status.filter(std::process::ExitStatus::success)?;
     let mut text = String::new();
     child.stdout.take()?.take(MOST_BYTES).read_to_string(&mut text).ok()?;
