@@ -30,5 +30,6 @@ pub(crate) fn failure(client: u64) -> Failure {
         trace: None,
         shielded: false,
         warming: false,
+        twin: None,
     }
 }

@@ -119,7 +119,7 @@ fn planned(
 ) -> PlannedStep {
     let share = step.weight.ratio();
     let false_promotion = spec.evidence.false_promotion;
-    let outlook = Outlook { stable, share, next: around.next.ratio(), false_promotion };
+    let outlook = Outlook { stable, share: compared(spec, step), next: around.next.ratio(), false_promotion };
     let gates: Vec<_> = spec.gates.iter().map(|gate| (gate, canary_requests(gate, outlook))).collect();
     // A gate that never passes is the slowest of all.
     let slowest = gates.iter().max_by_key(|(_, needs)| needs.map_or(u64::MAX, |needs| needs.median));
@@ -145,12 +145,19 @@ fn planned(
     }
 }
 
+/// The canary's part of the requests that are compared.
+fn compared(spec: &ServiceSpec, step: &staunch_model::Step) -> f64 {
+    let share = step.weight.ratio();
+    if spec.evidence.fresh_baseline { share / (share + step.weight.of_twins().ratio()) } else { share }
+}
+
 /// How long the requests that new instances set aside delay the evidence: all of it while every instance is new, their
 /// part of it when others are warm already.
 fn warm_up(spec: &ServiceSpec, before: Weight, now: Weight, canary_per_second: f64) -> Duration {
     let (had, has) = (before.of_replicas(spec.replicas), now.of_replicas(spec.replicas).max(1));
     let fresh = has.saturating_sub(had);
-    if fresh == 0 || canary_per_second <= 0.0 {
+    // Twins warm up as the canary does: nothing is set aside.
+    if fresh == 0 || canary_per_second <= 0.0 || spec.evidence.fresh_baseline {
         return Duration::ZERO;
     }
     let part = f64::from(fresh) / f64::from(has);
@@ -184,6 +191,12 @@ fn notes(spec: &ServiceSpec, steps: &[PlannedStep], rate: f64, first: bool) -> V
             "there is no traffic now: gates will wait for it; `staunch promote` goes on without evidence"
                 .to_owned(),
         );
+    }
+    if let Some(most) = steps.last().filter(|_| spec.evidence.fresh_baseline) {
+        notes.push(format!(
+            "the new version is compared with fresh instances of the old one: up to {} more run until the promotion",
+            most.weight.of_replicas(spec.replicas)
+        ));
     }
     if let Some(step) = steps.iter().find(|step| step.needs.is_none()) {
         let gate = step.slowest_gate.as_deref().unwrap_or("a gate");

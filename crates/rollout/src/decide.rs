@@ -8,6 +8,7 @@ use std::time::Duration;
 use staunch_analysis::{Judgement, Outcome};
 use staunch_model::{NoData, Timestamp};
 
+use crate::twins::late_twin;
 use crate::{
     BudgetFacts, Cause, Event, InstanceState, InstanceStatus, Observed, Pace, Phase, Rollout, budget, shadow,
 };
@@ -161,8 +162,10 @@ fn deadline(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Option<Cause> {
         return None;
     }
     if rollout.phase == Phase::Preparing {
-        let last = snapshot.observed.of(&rollout.spec.to.digest).next();
-        let last = last.map_or_else(|| "no instance was started".to_owned(), last_words);
+        let own = || snapshot.observed.of(&rollout.spec.to.digest).next();
+        let late = late_twin(rollout, snapshot, last_words);
+        let last = late.or_else(|| own().map(last_words));
+        let last = last.unwrap_or_else(|| "no instance was started".to_owned());
         return Some(Cause::NeverReady { after, last });
     }
     Some(Cause::Deadline { what: what.to_owned(), after })
@@ -230,7 +233,9 @@ fn progress(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Vec<Event> {
 
 fn begin(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Vec<Event> {
     let needed = rollout.first_share().of_replicas(rollout.spec.replicas);
-    if snapshot.observed.ready(&rollout.spec.to.digest) < needed {
+    let twins = rollout.twinned().map(|twinned| snapshot.observed.ready_twins(&twinned.digest));
+    let ready = snapshot.observed.ready(&rollout.spec.to.digest);
+    if ready.min(twins.unwrap_or(ready)) < needed {
         vec![]
     } else if rollout.shadow().is_some() {
         vec![shadow::begin(rollout)]

@@ -18,6 +18,7 @@ mod service;
 mod shadow;
 #[cfg(test)]
 mod tests;
+mod twins;
 mod vetting;
 mod waiting;
 

@@ -43,7 +43,14 @@ pub struct IllegalEvent {
 impl Rollout {
     pub fn admit(spec: RolloutSpec, generation: SplitGeneration, by: String, at: Timestamp) -> Self {
         let stable = spec.from.as_ref().map(|revision| revision.digest.clone());
-        let wish = SplitWish { generation, salt: salt(spec.id), stable, canary: None, mirror: None };
+        let wish = SplitWish {
+            generation,
+            salt: salt(spec.id),
+            stable,
+            canary: None,
+            mirror: None,
+            twins: false,
+        };
         Self {
             spec,
             phase: Phase::Pending,
@@ -243,6 +250,7 @@ impl Rollout {
 
     fn move_wish(&mut self, event: &Event) {
         let to = self.spec.to.digest.clone();
+        self.wish.twins = self.wishes_twins(event);
         match event {
             Event::ShadowStarted { generation } => {
                 self.wish.generation = *generation;

@@ -41,6 +41,7 @@ impl Service {
             stable: None,
             canary: None,
             mirror: None,
+            twins: false,
         };
         let track = Track::default();
         Self {

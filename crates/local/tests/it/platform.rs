@@ -117,6 +117,7 @@ fn wish(generation: u64, stable: &RevisionDigest, canary: Option<(&RevisionDiges
         stable: Some(stable.clone()),
         canary: canary.map(|(revision, percent)| (revision.clone(), Weight::percent(percent).unwrap())),
         mirror: None,
+        twins: false,
     }
 }
 

@@ -13,5 +13,6 @@ mod sigterm;
 mod smuggling;
 mod split;
 mod stage;
+mod twins;
 mod uploads;
 mod warm_up;

@@ -179,6 +179,7 @@ impl<'t> Course<'t> {
             if warming { (Arm::default(), drawn.canary) } else { (drawn.canary, Arm::default()) };
         let split = SplitLook {
             share,
+            fresh: false,
             canary: arm(canary),
             stable: arm(drawn.stable),
             warming: WarmingLook { canary: arm(young), ..WarmingLook::default() },
