@@ -145,10 +145,15 @@ fn planned(
     }
 }
 
+/// A shadow is warm before the first step and needs none.
+fn has_twins(spec: &ServiceSpec) -> bool {
+    spec.evidence.fresh_baseline && spec.strategy.shadow.is_none()
+}
+
 /// The canary's part of the requests that are compared.
 fn compared(spec: &ServiceSpec, step: &staunch_model::Step) -> f64 {
     let share = step.weight.ratio();
-    if spec.evidence.fresh_baseline { share / (share + step.weight.of_twins().ratio()) } else { share }
+    if has_twins(spec) { share / (share + step.weight.of_twins().ratio()) } else { share }
 }
 
 /// How long the requests that new instances set aside delay the evidence: all of it while every instance is new, their
@@ -157,7 +162,7 @@ fn warm_up(spec: &ServiceSpec, before: Weight, now: Weight, canary_per_second: f
     let (had, has) = (before.of_replicas(spec.replicas), now.of_replicas(spec.replicas).max(1));
     let fresh = has.saturating_sub(had);
     // Twins warm up as the canary does: nothing is set aside.
-    if fresh == 0 || canary_per_second <= 0.0 || spec.evidence.fresh_baseline {
+    if fresh == 0 || canary_per_second <= 0.0 || has_twins(spec) {
         return Duration::ZERO;
     }
     let part = f64::from(fresh) / f64::from(has);
@@ -192,7 +197,7 @@ fn notes(spec: &ServiceSpec, steps: &[PlannedStep], rate: f64, first: bool) -> V
                 .to_owned(),
         );
     }
-    if let Some(most) = steps.last().filter(|_| spec.evidence.fresh_baseline) {
+    if let Some(most) = steps.last().filter(|_| has_twins(spec)) {
         notes.push(format!(
             "the new version is compared with fresh instances of the old one: up to {} more run until the promotion",
             most.weight.of_replicas(spec.replicas)

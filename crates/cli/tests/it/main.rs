@@ -11,6 +11,7 @@ mod bad_starts;
 mod budgets;
 mod demos;
 mod gauges;
+mod fresh;
 mod intake;
 mod journals;
 mod kills;
