@@ -48,7 +48,7 @@ impl Rollout {
 
 impl Observed {
     /// Twins of a revision that can take requests.
-    pub(crate) fn ready_twins(&self, revision: &RevisionDigest) -> u32 {
+    pub fn ready_twins(&self, revision: &RevisionDigest) -> u32 {
         self.twins_of(revision).filter(|twin| twin.serves()).count() as u32
     }
 
