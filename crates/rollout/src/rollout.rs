@@ -43,14 +43,8 @@ pub struct IllegalEvent {
 impl Rollout {
     pub fn admit(spec: RolloutSpec, generation: SplitGeneration, by: String, at: Timestamp) -> Self {
         let stable = spec.from.as_ref().map(|revision| revision.digest.clone());
-        let wish = SplitWish {
-            generation,
-            salt: salt(spec.id),
-            stable,
-            canary: None,
-            mirror: None,
-            twins: false,
-        };
+        let wish =
+            SplitWish { generation, salt: salt(spec.id), stable, canary: None, mirror: None, twins: false };
         Self {
             spec,
             phase: Phase::Pending,

@@ -22,19 +22,22 @@ impl Rollout {
             Event::PromotionStarted { .. } | Event::Succeeded { .. } | Event::RollbackStarted { .. } => false,
             Event::Admitted { .. }
             | Event::PreparationStarted
+            | Event::ShadowPassed { .. }
             | Event::StepPassed { .. }
             | Event::BakeStarted { .. }
             | Event::Paused { .. }
             | Event::Resumed { .. }
             | Event::RolledBack
             | Event::Rejected { .. }
+            | Event::Vetted { .. }
             | Event::ExposureLapsed { .. }
             | Event::TrafficShifted { .. }
             | Event::GateChanged { .. }
             | Event::FindingRaised { .. }
             | Event::InstanceExited { .. }
             | Event::Scaled { .. }
-            | Event::EvidenceCaptured { .. } => self.wish.twins,
+            | Event::EvidenceCaptured { .. }
+            | Event::Budget { .. } => self.wish.twins,
         }
     }
 

@@ -291,7 +291,7 @@ fn the_canary_waits_for_its_twins_and_says_so() {
     world.until(Say::Nothing, 15, |world| world.ready(&revision(2).digest) == 1);
     world.turn(Say::Nothing);
     let observed = world.observe();
-    let snapshot = crate::Snapshot { now: world.now, observed: &observed, judgement: None };
+    let snapshot = crate::Snapshot { now: world.now, observed: &observed, judgement: None, budget: None };
     let waits = crate::waiting(world.rollout(), &snapshot).unwrap();
     let text = "1 of 1 instances of v2 are ready; 0 of 1 fresh instances of v1 to compare with are ready";
     assert_eq!((world.phase(), waits.because.as_str()), (&Phase::Preparing, text));
