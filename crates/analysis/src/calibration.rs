@@ -39,7 +39,8 @@ impl Calibration {
             (self.began, self.failures, self.in_split) = (Some(now), 0, 0);
         }
         let failures = reports.iter().flat_map(|report| &report.failures);
-        for failure in failures.filter(|one| one.service == *service && one.revision == *serving) {
+        let own = failures.filter(|one| one.service == *service && one.revision == *serving);
+        for failure in own.filter(|one| one.twin != Some(true)) {
             self.failures += 1;
             self.in_split += u64::from(plays_canary(failure.client));
         }

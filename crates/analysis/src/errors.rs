@@ -82,7 +82,7 @@ impl Errors {
     /// have attempts count by their own numbers.
     fn compare_assigned(&mut self, split: &SplitLook, look: &Look) {
         let counts = split.distinct();
-        if look.young || split.has_warming() {
+        if split.is_thinned(look) {
             self.process.observe(counts.canary, counts.stable);
         } else if !look.lapsed {
             self.process.observe_assigned(split.share, counts.canary, counts.stable);

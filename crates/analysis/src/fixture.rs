@@ -34,6 +34,7 @@ pub(crate) fn failure(client: u64) -> Failure {
         trace: None,
         shielded: false,
         warming: false,
+        twin: None,
     }
 }
 

@@ -60,8 +60,11 @@ pub(crate) enum Test {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Present {
     pub(crate) generation: SplitGeneration,
-    /// The canary's configured share, 0 to 1.
+    /// The canary's configured share of what is compared, 0 to 1.
     pub(crate) share: f64,
+    /// A look has said so.
+    #[serde(default)]
+    pub(crate) shared: bool,
     pub(crate) counts: Arms<Counts>,
     pub(crate) latency: Arms<Histogram>,
     /// Canary attempts judged under this split, warm-up included.

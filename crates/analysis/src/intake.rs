@@ -8,6 +8,7 @@ use staunch_model::{
     EdgeReport, Failure, RevisionDigest, RolloutSpec, Sample, ServiceName, SplitGeneration, Timestamp,
 };
 
+use crate::baseline::{Baselines, is_compared, is_set_aside, share};
 use crate::clients::FailingClients;
 use crate::look::{ArmLook, Look, SplitLook, Stratum, WarmingLook};
 
@@ -80,8 +81,11 @@ impl Intake {
 
     pub(crate) fn look(&mut self, report: &EdgeReport, at: Timestamp, young: bool) -> Look {
         let mut draft = Draft::default();
+        let mut baselines = Baselines::default();
         for sample in &report.samples {
-            if let Some(side) = self.subject.side_of(&sample.service, &sample.revision) {
+            let Some(side) = self.subject.side_of(&sample.service, &sample.revision) else { continue };
+            baselines.note(sample);
+            if is_compared(side, sample.twin) {
                 // Groups are compared where users keep to a side, and nowhere else.
                 let group = self.subject.sticky.then(|| self.group_of(&sample.route));
                 draft.add(side, group, sample);
@@ -90,7 +94,7 @@ impl Intake {
         if self.subject.sticky {
             self.forgive_repeated(report, at, &mut draft);
         }
-        let lapsed = report.lapsed.contains_key(self.subject.service.as_str());
+        let lapsed = report.lapsed.contains_key(self.subject.service.as_str()) || baselines.mixed();
         Look { at, young, lapsed, splits: draft.finish(), gauges: Vec::new() }
     }
 
@@ -112,7 +116,11 @@ impl Intake {
     fn forgive_repeated(&mut self, report: &EdgeReport, at: Timestamp, draft: &mut Draft) {
         for failure in &report.failures {
             let Some(side) = self.subject.side_of(&failure.service, &failure.revision) else { continue };
-            let clients = if failure.warming { &mut self.young } else { &mut self.clients };
+            if !is_compared(side, failure.twin) {
+                continue;
+            }
+            let clients =
+                if is_set_aside(failure.warming, failure.twin) { &mut self.young } else { &mut self.clients };
             if clients.side(side).has_failed(at, failure.client) {
                 let group = self.group_of(&failure.route);
                 draft.forgive(failure, side, group);
@@ -131,15 +139,17 @@ struct Draft {
 impl Draft {
     fn add(&mut self, side: Side, group: Option<u16>, sample: &Sample) {
         let split = self.splits.entry(sample.generation).or_default();
-        split.share = sample.weight.ratio();
+        split.share = share(sample);
+        split.fresh = sample.twin.is_some();
+        let warming = is_set_aside(sample.warming, sample.twin);
         let (attempts, failed) = (sample.outcomes.judged(), sample.outcomes.failed());
-        let arm = split.arm(side, sample.warming);
+        let arm = split.arm(side, warming);
         arm.assigned += sample.outcomes.assigned;
         arm.attempts += attempts;
         arm.failed += failed;
         arm.clients += failed;
         arm.latency.merge(&sample.latency);
-        if let Some(group) = group.filter(|_| !sample.warming) {
+        if let Some(group) = group.filter(|_| !warming) {
             let stratum = self.strata.entry((sample.generation, group)).or_default();
             stratum.group = group;
             let counts = stratum.side(side);
@@ -149,11 +159,12 @@ impl Draft {
     }
 
     fn forgive(&mut self, failure: &Failure, side: Side, group: u16) {
+        let warming = is_set_aside(failure.warming, failure.twin);
         if let Some(split) = self.splits.get_mut(&failure.generation) {
-            let arm = split.arm(side, failure.warming);
+            let arm = split.arm(side, warming);
             arm.clients = arm.clients.saturating_sub(1);
         }
-        let stratum = self.strata.get_mut(&(failure.generation, group)).filter(|_| !failure.warming);
+        let stratum = self.strata.get_mut(&(failure.generation, group)).filter(|_| !warming);
         if let Some(stratum) = stratum {
             let counts = stratum.side(side);
             counts.1 = counts.1.saturating_sub(1);

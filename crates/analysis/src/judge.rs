@@ -119,6 +119,11 @@ impl Judge {
         self.gates.iter_mut().for_each(|gate| gate.enter_split(next));
         self.harm.latency.iter_mut().for_each(|test| test.enter_split());
         self.harm.gauges.iter_mut().for_each(Gauge::enter_split);
+        self.expect(share);
+    }
+
+    /// The numbers of assigned requests are expected to show this share of the canary's.
+    fn expect(&mut self, share: f64) {
         let random = self.by_request && share > 0.0 && share < 1.0;
         self.routing = random.then(|| SampleRatio::new(&[share, 1.0 - share]));
     }
@@ -183,7 +188,17 @@ impl Judge {
 
     fn count_present(&mut self, split: &SplitLook, lapsed: bool) {
         self.now.seen += split.canary.attempts + split.warming.canary.attempts;
-        if let Some(routing) = self.routing.as_mut().filter(|_| !lapsed) {
+        if lapsed {
+            return;
+        }
+        // The first look says what is compared: beside twins of stable, less than all of the traffic.
+        if !self.now.shared {
+            if split.share != self.now.share {
+                self.expect(split.share);
+            }
+            (self.now.share, self.now.shared) = (split.share, true);
+        }
+        if let Some(routing) = self.routing.as_mut().filter(|_| split.share == self.now.share) {
             routing.observe(&split.assigned());
         }
     }
@@ -202,7 +217,7 @@ impl Judge {
         }
         self.harm.compare(generation, split, look);
         // Stable alone while the canary warms up is not the same time as the canary alone afterwards.
-        if !look.young || split.raw().both_present() {
+        if !split.is_young(look) || split.raw().both_present() {
             self.open.entry(generation).or_default().add(split.raw());
         }
     }
@@ -216,7 +231,7 @@ impl Judge {
             None => split.latency(),
         };
         // What is left after a warm-up is not split as the whole was.
-        let share = match (look.lapsed || look.young || split.has_warming(), self.by_request) {
+        let share = match (look.lapsed || split.is_thinned(look), self.by_request) {
             (true, _) => 0.0,
             (false, true) => split.share,
             (false, false) => realised_share(latency),

@@ -32,6 +32,9 @@ pub struct Look {
 pub struct SplitLook {
     /// The canary's share in the assignment, 0 to 1.
     pub share: f64,
+    /// Stable's counts are those of twins that were started with the canary: warm-up is on both sides and not apart.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub fresh: bool,
     pub canary: ArmLook,
     pub stable: ArmLook,
     /// What instances were given while they warmed up: for the guard against gross failure, for totals and for the
@@ -108,9 +111,13 @@ impl WarmingLook {
 }
 
 impl SplitLook {
-    /// Whether some of the requests were given to warming instances.
-    pub(crate) fn has_warming(&self) -> bool {
-        !self.warming.is_empty()
+    /// The look was taken while instances warmed up whose requests are set aside.
+    pub(crate) fn is_young(&self, look: &Look) -> bool {
+        look.young && !self.fresh
+    }
+    /// What was set aside for the warm-up is missing here, or may be.
+    pub(crate) fn is_thinned(&self, look: &Look) -> bool {
+        self.is_young(look) || !self.warming.is_empty()
     }
     /// Attempts and failures: what people see, and what a pass must overcome.
     pub(crate) fn raw(&self) -> Arms<Counts> {

@@ -84,13 +84,16 @@ impl Pulse {
         serving: &RevisionDigest,
         now: Timestamp,
     ) -> Counts {
-        let own = |of: &ServiceName, revision: &RevisionDigest| of == service && revision == serving;
-        let samples = report.samples.iter().filter(|sample| own(&sample.service, &sample.revision));
+        // Twins are young: what fails on them is no sign of what serves everyone.
+        let own = |of: &ServiceName, revision: &RevisionDigest, twin: Option<bool>| {
+            of == service && revision == serving && twin != Some(true)
+        };
+        let samples = report.samples.iter().filter(|s| own(&s.service, &s.revision, s.twin));
         let counts = samples.fold(Counts::default(), |sum, sample| {
             sum.plus(Counts::new(sample.outcomes.judged(), sample.outcomes.failed()))
         });
         let Some(clients) = &mut self.clients else { return counts };
-        let failures = report.failures.iter().filter(|failure| own(&failure.service, &failure.revision));
+        let failures = report.failures.iter().filter(|f| own(&f.service, &f.revision, f.twin));
         let again = failures.filter(|failure| clients.has_failed(now, failure.client)).count() as u64;
         Counts::new(counts.attempts(), counts.failures().saturating_sub(again))
     }
@@ -162,6 +165,7 @@ mod tests {
             outcomes,
             latency: Histogram::default(),
             warming: false,
+            twin: None,
         };
         EdgeReport { samples: vec![sample], ..EdgeReport::default() }
     }

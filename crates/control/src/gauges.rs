@@ -1,6 +1,8 @@
 //! What is read beside the requests, both revisions at the same time.
 
-use staunch_model::{GaugeReading, GaugeSource, GaugeSpec, RevisionDigest, Timestamp};
+use std::time::Duration;
+
+use staunch_model::{GaugeReading, GaugeSource, GaugeSpec, InstanceId, RevisionDigest, Timestamp};
 use staunch_ports::Platform;
 use staunch_rollout::{InstanceStatus, Observed, Rollout};
 
@@ -41,9 +43,13 @@ fn value(
     digest: &RevisionDigest,
     now: Timestamp,
 ) -> Option<f64> {
-    let warm_up = rollout.spec.evidence.warm_up;
-    let grown =
-        |instance: &&InstanceStatus| instance.serves() && now.since(instance.ready_changed) >= warm_up;
+    // Twins are compared as they warm up, since the canary does; stable's others are not compared beside them.
+    let twins = rollout.wish.twins;
+    let warm_up = if twins { Duration::ZERO } else { rollout.spec.evidence.warm_up };
+    let compared = |id: &InstanceId| !twins || *digest == rollout.spec.to.digest || id.is_twin();
+    let grown = |instance: &&InstanceStatus| {
+        compared(&instance.id) && instance.serves() && now.since(instance.ready_changed) >= warm_up
+    };
     let grown = || observed.of(digest).filter(grown);
     match &spec.source {
         GaugeSource::Healthy => healthy(rollout, observed, digest),

@@ -130,7 +130,7 @@ fn planned(
 ) -> PlannedStep {
     let share = step.weight.ratio();
     let false_promotion = spec.evidence.false_promotion;
-    let outlook = Outlook { stable, share, next: around.next.ratio(), false_promotion };
+    let outlook = Outlook { stable, share: compared(spec, step), next: around.next.ratio(), false_promotion };
     let asked = spec.gates.iter().filter(|_| !spec.strategy.by_time);
     let gates: Vec<_> = asked.map(|gate| (gate, canary_requests(gate, outlook))).collect();
     // A gate that never passes is the slowest of all.
@@ -157,6 +157,17 @@ fn planned(
     }
 }
 
+/// A shadow is warm before the first step and needs none.
+fn has_twins(spec: &ServiceSpec) -> bool {
+    spec.evidence.fresh_baseline && spec.strategy.shadow.is_none() && !spec.strategy.by_time
+}
+
+/// The canary's part of the requests that are compared.
+fn compared(spec: &ServiceSpec, step: &staunch_model::Step) -> f64 {
+    let share = step.weight.ratio();
+    if has_twins(spec) { share / (share + step.weight.of_twins().ratio()) } else { share }
+}
+
 /// How long the requests that new instances set aside delay the evidence: all of it while every instance is new, their
 /// part of it when others are warm already.
 fn warm_up(spec: &ServiceSpec, before: Weight, now: Weight, canary_per_second: f64) -> Duration {
@@ -167,7 +178,8 @@ fn warm_up(spec: &ServiceSpec, before: Weight, now: Weight, canary_per_second: f
     };
     let (had, has) = (instances(before), instances(now).max(1));
     let fresh = has.saturating_sub(had);
-    if fresh == 0 || canary_per_second <= 0.0 {
+    // Twins warm up as the canary does: nothing is set aside.
+    if fresh == 0 || canary_per_second <= 0.0 || has_twins(spec) {
         return Duration::ZERO;
     }
     let part = f64::from(fresh) / f64::from(has);
@@ -228,6 +240,12 @@ fn notes(spec: &ServiceSpec, steps: &[PlannedStep], rate: f64, first: bool) -> V
             "there is no traffic now: gates will wait for it; `staunch promote` goes on without evidence"
                 .to_owned(),
         );
+    }
+    if let Some(most) = steps.last().filter(|_| has_twins(spec)) {
+        notes.push(format!(
+            "the new version is compared with fresh instances of the old one: up to {} more run until the promotion",
+            most.weight.of_replicas(spec.replicas)
+        ));
     }
     if let Some(step) = steps.iter().find(|step| step.needs.is_none()) {
         let gate = step.slowest_gate.as_deref().unwrap_or("a gate");

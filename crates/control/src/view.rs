@@ -121,7 +121,8 @@ pub(crate) fn show(
 ) -> ServiceView {
     let (stable_rates, canary_rates) = watch.map(|watch| watch.live.rates(now)).unwrap_or_default();
     let stable = service.stable.as_ref();
-    let ready = stable.map_or(0, |stable| observed.ready(&stable.digest));
+    let own = |digest| observed.ready(digest) - observed.ready_twins(digest);
+    let ready = stable.map_or(0, |stable| own(&stable.digest));
     let split = observed.split.as_ref();
     ServiceView {
         name: service.name.to_string(),

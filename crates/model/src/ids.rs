@@ -94,9 +94,18 @@ impl fmt::Display for RolloutId {
 pub struct InstanceId(pub String);
 
 impl InstanceId {
+    /// Twins are numbered from here: `replicas` is at most 1 000.
+    pub const FIRST_TWIN: u32 = 1_001;
+
     /// `shop-3f9a0c11d2e4-1`: the service, the revision and the number of the copy.
     pub fn new(service: &ServiceName, revision: &RevisionDigest, number: u32) -> Self {
         Self(format!("{service}-{}-{number}", revision.short()))
+    }
+
+    /// A copy of stable that was started together with a canary, as its fresh baseline.
+    pub fn is_twin(&self) -> bool {
+        let number = self.0.rsplit_once('-').and_then(|(_, number)| number.parse::<u32>().ok());
+        number.is_some_and(|number| number >= Self::FIRST_TWIN)
     }
 }
 
@@ -116,6 +125,16 @@ mod tests {
             assert!(ServiceName::try_from(bad.to_owned()).is_err(), "{bad}");
         }
         assert!(ServiceName::try_from("shop-2".to_owned()).is_ok());
+    }
+
+    #[test]
+    fn a_twin_is_told_by_its_number() {
+        let service = ServiceName::try_from("shop-2000".to_owned()).unwrap();
+        let numbered = |number| InstanceId::new(&service, &RevisionDigest::from_sha256([1; 32]), number);
+        assert!(numbered(InstanceId::FIRST_TWIN).is_twin() && numbered(2_000).is_twin());
+        assert!(
+            !numbered(1).is_twin() && !numbered(1_000).is_twin() && !InstanceId("a".to_owned()).is_twin()
+        );
     }
 
     #[test]

@@ -49,6 +49,10 @@ pub struct Sample {
     /// Given to instances that were warming up when they were chosen: no part of comparisons.
     #[serde(default)]
     pub warming: bool,
+    /// `None`: there are no twins of stable. Beside them: given to one or, on the canary, to be compared with one
+    /// (`true`), or stable's others (`false`), which are no part of comparisons.
+    #[serde(default)]
+    pub twin: Option<bool>,
     pub outcomes: Outcomes,
     /// Time to response headers of first attempts. Failed ones are in the last bucket, however fast they failed.
     pub latency: Histogram,
@@ -138,6 +142,9 @@ pub struct Failure {
     /// Counted in a sample that is `warming`.
     #[serde(default)]
     pub warming: bool,
+    /// As in the sample that counts it.
+    #[serde(default)]
+    pub twin: Option<bool>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -189,6 +189,9 @@ pub struct EvidenceSpec {
     pub warm_up: Duration,
     /// … unless it was given this many first attempts.
     pub warm_up_requests: u64,
+    /// The canary is compared with twins of stable that are started with it, instead of with stable as it runs.
+    #[serde(default)]
+    pub fresh_baseline: bool,
     /// What each kind of evidence weighs when harm is decided.
     #[serde(default)]
     pub weights: EvidenceWeights,
@@ -201,6 +204,7 @@ impl Default for EvidenceSpec {
             false_promotion: 0.05,
             warm_up: Duration::from_secs(30),
             warm_up_requests: 10_000,
+            fresh_baseline: false,
             weights: EvidenceWeights::default(),
         }
     }

@@ -54,4 +54,7 @@ pub struct WarmUp {
 pub struct CanaryRoute {
     pub backend: Backend,
     pub weight: Weight,
+    /// Beside it [`Weight::of_twins`] of the traffic goes to stable's twins ([`InstanceId::is_twin`]).
+    #[serde(default)]
+    pub twins: bool,
 }

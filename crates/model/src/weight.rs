@@ -28,12 +28,21 @@ impl Weight {
     pub fn basis_points(self) -> u16 {
         self.0
     }
+    pub fn is_zero(self) -> bool {
+        self.0 == 0
+    }
     pub fn ratio(self) -> f64 {
         f64::from(self.0) / 10_000.0
     }
     /// What is left for the other side: the two always add up to 10 000.
     pub fn complement(self) -> Self {
         Self(10_000 - self.0)
+    }
+    /// What twins of stable get beside a canary of this weight: as much as it gets, and never more than half of
+    /// what it leaves to stable.
+    #[must_use]
+    pub fn of_twins(self) -> Self {
+        Self(self.0.min(self.complement().0.div_ceil(2)))
     }
     /// How many of `replicas` instances this share needs, rounded up, at least one for any share above zero.
     pub fn of_replicas(self, replicas: u32) -> u32 {
@@ -84,6 +93,13 @@ mod tests {
         assert!(Weight::percent(f64::NAN).is_err());
         assert_eq!(Weight::percent(5.0).map(Weight::basis_points), Ok(500));
         assert_eq!(Weight::percent(0.01).map(Weight::basis_points), Ok(1));
+    }
+
+    #[test]
+    fn twins_get_what_the_canary_gets_while_stable_keeps_as_much() {
+        let twins = |points| Weight::try_from(points).map(|weight| weight.of_twins().basis_points());
+        let weights = [0, 1, 500, 3_333, 5_000, 9_999, 10_000];
+        assert_eq!(weights.map(twins), [0, 1, 500, 3_333, 2_500, 1, 0].map(Ok));
     }
 
     #[test]

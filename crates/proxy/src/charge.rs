@@ -12,7 +12,7 @@ use crate::clock;
 use crate::count::{Block, Cell};
 use crate::instance::Instance;
 use crate::local::LocalService;
-use crate::side::Side;
+use crate::side::{Kind, Side};
 use crate::thread::Thread;
 
 const LAST_BUCKET: u16 = LATENCY_BUCKETS as u16 - 1;
@@ -63,9 +63,9 @@ impl Charge {
         service: &Rc<LocalService>,
         side: &Rc<Side>,
         subject: Subject,
-        warming: bool,
+        kind: Kind,
     ) -> Box<Self> {
-        let block = service.block(&thread.shared, side, &subject.method, &subject.path, warming);
+        let block = service.block(&thread.shared, side, &subject.method, &subject.path, kind);
         block.count(Cell::Assigned);
         // Boxed: it goes on from hand to hand.
         Box::new(Self {
@@ -184,6 +184,7 @@ impl Charge {
             trace: self.subject.trace.as_deref().map(str::to_owned),
             shielded: failed.shielded,
             warming: self.block.key.warming,
+            twin: self.block.key.twin,
         }
     }
 }

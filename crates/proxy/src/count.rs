@@ -36,6 +36,8 @@ pub(crate) struct BlockKey {
     pub(crate) route: Arc<str>,
     /// The attempts are given to instances that warm up.
     pub(crate) warming: bool,
+    /// See [`Sample::twin`].
+    pub(crate) twin: Option<bool>,
 }
 
 /// One thread's counts for one route of one revision under one split, in or after the warm-up.
@@ -148,6 +150,7 @@ fn sample(key: &BlockKey, before: &Snapshot, now: &Snapshot) -> Sample {
         weight: key.weight,
         route: key.route.to_string(),
         warming: key.warming,
+        twin: key.twin,
         outcomes: Outcomes {
             assigned: cell(Cell::Assigned),
             ok: cell(Cell::Ok),
@@ -166,8 +169,10 @@ fn sample(key: &BlockKey, before: &Snapshot, now: &Snapshot) -> Sample {
 
 /// One sample per key: the threads' blocks added up.
 fn merged(mut samples: Vec<Sample>) -> Vec<Sample> {
-    fn key(s: &Sample) -> (&ServiceName, &RevisionDigest, SplitGeneration, Weight, &str, bool) {
-        (&s.service, &s.revision, s.generation, s.weight, &s.route, s.warming)
+    type Key<'a> =
+        (&'a ServiceName, &'a RevisionDigest, SplitGeneration, Weight, &'a str, bool, Option<bool>);
+    fn key(s: &Sample) -> Key<'_> {
+        (&s.service, &s.revision, s.generation, s.weight, &s.route, s.warming, s.twin)
     }
     samples.sort_by(|a, b| key(a).cmp(&key(b)));
     samples.dedup_by(|from, into| {
@@ -193,6 +198,7 @@ mod tests {
             weight: Weight::ZERO,
             route: route.into(),
             warming: false,
+            twin: None,
         }
     }
 
@@ -221,6 +227,16 @@ mod tests {
         let samples: Vec<(bool, u64, u64)> =
             counts.take().0.iter().map(|s| (s.warming, s.outcomes.ok, s.outcomes.reset)).collect();
         assert_eq!(samples, [(false, 1, 0), (true, 0, 1)]);
+    }
+
+    #[test]
+    fn what_twins_were_given_stays_apart() {
+        let counts = Counts::default();
+        let blocks =
+            [None, Some(false), Some(true)].map(|twin| counts.open(BlockKey { twin, ..key("GET /") }));
+        blocks.iter().for_each(|block| block.count(Cell::Ok));
+        let samples: Vec<_> = counts.take().0.iter().map(|s| (s.twin, s.outcomes.ok)).collect();
+        assert_eq!(samples, [(None, 1), (Some(false), 1), (Some(true), 1)]);
     }
 
     #[test]

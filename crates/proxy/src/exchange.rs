@@ -30,7 +30,7 @@ use crate::outgoing::Outgoing;
 use crate::patience::{Look, Patience};
 use crate::pool::Link;
 use crate::reply::Refusal;
-use crate::side::Which;
+use crate::side::{Kind, Which};
 use crate::tunnel;
 
 /// Attempts per request: enough to get past a few instances that refuse connections.
@@ -164,14 +164,15 @@ impl<'a> Flow<'a> {
         let which = service.assign(key, now);
         let side = service.side(which)?;
         side.budget.earn();
-        let chosen = side.pick(&[], now);
-        let warming = side.takes_warming(chosen.as_deref(), now);
+        let twin = service.twin(which, key);
+        let chosen = side.pick_first(twin, now);
+        let kind = Kind { warming: side.takes_warming(chosen.as_deref(), now), twin };
         Some(Self {
             client,
             which,
             started,
             chosen,
-            charge: Some(Charge::open(&client.thread, &service, side, subject, warming)),
+            charge: Some(Charge::open(&client.thread, &service, side, subject, kind)),
             assigned: which,
             upload,
             outgoing,

@@ -16,8 +16,8 @@ use crate::limits::RetryBudget;
 use crate::mirror::{Job, Mirror};
 use crate::route::Route;
 use crate::shared::Shared;
-use crate::side::{Side, Which};
-use crate::split::{hash_bytes, is_canary};
+use crate::side::{Kind, Side, Which};
+use crate::split::{hash_bytes, is_canary, is_twin};
 use crate::table::{Service, Table};
 
 /// Paths whose route a thread remembers per service; beyond it forgets all and starts again.
@@ -35,6 +35,8 @@ pub(crate) struct LocalService {
     /// Set only where requests are copied.
     pub(crate) mirror: Option<(Arc<Mirror>, UnboundedSender<Job>)>,
     weight: Weight,
+    /// Beside the canary there are twins of stable.
+    twins: bool,
     routes: RefCell<HashMap<u64, Route>>,
 }
 
@@ -69,7 +71,7 @@ impl LocalTable {
 
     pub(crate) fn holds(&self, instance: &Rc<Instance>) -> bool {
         let sides = self.services.values().flat_map(|s| s.stable.iter().chain(&s.canary));
-        sides.flat_map(|side| &side.instances).any(|held| Rc::ptr_eq(held, instance))
+        sides.flat_map(|side| side.instances()).any(|held| Rc::ptr_eq(held, instance))
     }
 }
 
@@ -81,6 +83,7 @@ impl LocalService {
     ) -> Self {
         let spec = &service.spec;
         let weight = spec.canary.as_ref().map_or(Weight::ZERO, |canary| canary.weight);
+        let twins = spec.canary.as_ref().is_some_and(|canary| canary.twins && !canary.weight.is_zero());
         let h2c = spec.upstream == Upstream::H2c;
         let mut side = |which, backend: &Backend| {
             let instances = backend.instances.iter().map(|(id, addr)| {
@@ -92,13 +95,15 @@ impl LocalService {
                 Rc::clone(instance)
             });
             let budget = RetryBudget::new(shared.clock.micros());
-            Rc::new(Side::new(which, backend.revision.clone(), instances.collect(), budget))
+            let apart = twins && which == Which::Stable;
+            Rc::new(Side::new(which, backend.revision.clone(), instances.collect(), apart, budget))
         };
         Self {
             stable: spec.stable.as_ref().map(|backend| side(Which::Stable, backend)),
             canary: spec.canary.as_ref().map(|canary| side(Which::Canary, &canary.backend)),
             mirror: service.mirror.clone().zip(shared.mirror.jobs.get().cloned()),
             weight,
+            twins,
             routes: RefCell::default(),
             shared: Arc::clone(service),
         }
@@ -116,6 +121,14 @@ impl LocalService {
         if canary { Which::Canary } else { Which::Stable }
     }
 
+    /// What the first attempt of a user with this key is counted as, see [`staunch_model::Sample::twin`].
+    pub(crate) fn twin(&self, which: Which, key: u64) -> Option<bool> {
+        self.twins.then(|| match which {
+            Which::Stable => is_twin(self.shared.spec.salt, key, self.weight),
+            Which::Canary => true,
+        })
+    }
+
     pub(crate) fn side(&self, which: Which) -> Option<&Rc<Side>> {
         match which {
             Which::Stable => self.stable.as_ref(),
@@ -125,7 +138,7 @@ impl LocalService {
 
     /// Stable, if it is there to answer for the canary.
     pub(crate) fn stable_with_instances(&self) -> Option<&Rc<Side>> {
-        self.stable.as_ref().filter(|side| !side.instances.is_empty())
+        self.stable.as_ref().filter(|side| !side.instances().is_empty())
     }
 
     /// The thread's counters for a request's route.
@@ -135,7 +148,7 @@ impl LocalService {
         side: &Side,
         method: &Method,
         path: &str,
-        warming: bool,
+        kind: Kind,
     ) -> Arc<Block> {
         let key = hash_bytes(path.as_bytes()) ^ hash_bytes(method.as_str().as_bytes());
         let mut routes = self.routes.borrow_mut();
@@ -143,6 +156,6 @@ impl LocalService {
             routes.clear();
         }
         let (number, name) = routes.entry(key).or_insert_with(|| self.shared.routes.intern(method, path));
-        side.block(shared, &self.shared, self.weight, *number, name, warming)
+        side.block(shared, &self.shared, self.weight, *number, name, kind)
     }
 }

@@ -1,6 +1,8 @@
 //! Which side of a split a user is on. Every edge, old or new, must give the same answer, so nothing here is seeded
 //! by the process.
 
+use staunch_model::Weight;
+
 /// A hash that spreads all bits: the finaliser of SplitMix64 (Steele, Lea, Flood 2014).
 #[inline]
 pub(crate) fn mix(value: u64) -> u64 {
@@ -25,6 +27,13 @@ pub(crate) fn is_canary(salt: u64, key: u64, weight_basis_points: u16) -> bool {
     place * 10_000 < u64::from(weight_basis_points) << 32
 }
 
+/// Twins of stable have the users who come next: `weight ≤ u < weight + twins`.
+#[inline]
+pub(crate) fn is_twin(salt: u64, key: u64, weight: Weight) -> bool {
+    let (canary, twins) = (weight.basis_points(), weight.of_twins().basis_points());
+    is_canary(salt, key, canary + twins) && !is_canary(salt, key, canary)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,6 +55,20 @@ mod tests {
             let sides: Vec<bool> =
                 (0..=10_000).step_by(250).map(|weight| is_canary(3, key, weight)).collect();
             assert!(sides.is_sorted(), "key {key}");
+        }
+    }
+
+    #[test]
+    fn twins_get_their_share_of_others_than_the_canary() {
+        for points in [1u16, 500, 3_333, 5_000, 9_999] {
+            let weight = Weight::try_from(points).unwrap();
+            let n = 1_000_000u64;
+            let twins: Vec<u64> = (0..n).filter(|&key| is_twin(7, key, weight)).collect();
+            assert!(twins.iter().all(|&key| !is_canary(7, key, points)), "{points}");
+            let share = weight.of_twins().ratio();
+            let expected = n as f64 * share;
+            let sigma = (expected * (1.0 - share)).sqrt();
+            assert!((twins.len() as f64 - expected).abs() < 5.0 * sigma, "{points}: {}", twins.len());
         }
     }
 

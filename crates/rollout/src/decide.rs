@@ -8,6 +8,7 @@ use std::time::Duration;
 use staunch_analysis::{Firing, Judgement, Outcome};
 use staunch_model::{NoData, Timestamp};
 
+use crate::twins::late_twin;
 use crate::{
     BudgetFacts, Cause, Event, InstanceState, InstanceStatus, Observed, Pace, Phase, Rollout, budget, shadow,
     smoke,
@@ -180,9 +181,11 @@ fn deadline(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Option<Cause> {
     }
     if rollout.phase == Phase::Preparing && what == PREPARATION {
         let of_new = || snapshot.observed.of(&rollout.spec.to.digest);
-        let last = of_new().find(|instance| !instance.serves()).or(of_new().next());
-        let last = last.map_or_else(|| "no instance was started".to_owned(), last_words);
-        let last = smoke::sentence(rollout, snapshot.observed).unwrap_or(last);
+        let last = || of_new().find(|instance| !instance.serves()).or(of_new().next()).map(last_words);
+        let last = smoke::sentence(rollout, snapshot.observed)
+            .or_else(|| late_twin(rollout, snapshot, last_words))
+            .or_else(last);
+        let last = last.unwrap_or_else(|| "no instance was started".to_owned());
         return Some(Cause::NeverReady { after, last });
     }
     Some(Cause::Deadline { what: what.to_owned(), after })
@@ -262,7 +265,9 @@ fn begin(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Vec<Event> {
     if !passed.is_empty() {
         return passed;
     }
-    let ready = snapshot.observed.ready(&rollout.spec.to.digest) >= rollout.first_needed();
+    let own = snapshot.observed.ready(&rollout.spec.to.digest);
+    let twins = rollout.twinned().map(|twinned| snapshot.observed.ready_twins(&twinned.digest));
+    let ready = own.min(twins.unwrap_or(own)) >= rollout.first_needed();
     if !rollout.infra_is_ready() || !ready || !smoke::satisfied(rollout) {
         return vec![];
     }

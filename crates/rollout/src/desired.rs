@@ -1,5 +1,6 @@
 //! What the world should look like for a service as it stands.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use staunch_model::{Revision, RevisionDigest, ServiceName, Weight};
@@ -22,8 +23,16 @@ pub struct Desired {
 pub struct DesiredWorkload {
     pub revision: Revision,
     pub replicas: u32,
+    /// The number of the first of them.
+    pub first: u32,
     /// The full number, of which a share of the traffic needs its share.
     pub full: u32,
+}
+
+impl DesiredWorkload {
+    pub(crate) fn numbers(&self) -> Range<u32> {
+        self.first..self.first.saturating_add(self.replicas)
+    }
 }
 
 pub fn desired(service: &Service) -> Desired {
@@ -31,7 +40,9 @@ pub fn desired(service: &Service) -> Desired {
     if let Some(rollout) = service.active() {
         // A revision that is stable already has its instances: one number must not be two workloads.
         let known = |workload: &DesiredWorkload| Some(&workload.revision.digest) == stable_digest(service);
-        workloads.extend(new_workload(rollout).filter(|workload| !known(workload)));
+        let new = new_workload(rollout).filter(|workload| !known(workload));
+        workloads.extend(new.as_ref().and_then(|new| rollout.twins(new)));
+        workloads.extend(new);
     }
     Desired {
         service: service.name.clone(),
@@ -53,7 +64,7 @@ fn drain(service: &Service) -> Duration {
 }
 
 fn full(revision: &Revision, replicas: u32) -> DesiredWorkload {
-    DesiredWorkload { revision: revision.clone(), replicas, full: replicas }
+    DesiredWorkload { revision: revision.clone(), replicas, first: 1, full: replicas }
 }
 
 fn new_workload(rollout: &Rollout) -> Option<DesiredWorkload> {
@@ -72,5 +83,5 @@ fn new_workload(rollout: &Rollout) -> Option<DesiredWorkload> {
     };
     let full = rollout.spec.replicas;
     let replicas = rollout.capacity_for(share).of_replicas(full);
-    Some(DesiredWorkload { revision: rollout.spec.to.clone(), replicas, full })
+    Some(DesiredWorkload { revision: rollout.spec.to.clone(), replicas, first: 1, full })
 }

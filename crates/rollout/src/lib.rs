@@ -23,6 +23,7 @@ mod smoke;
 #[cfg(test)]
 mod tests;
 mod trigger;
+mod twins;
 mod vetting;
 mod waiting;
 

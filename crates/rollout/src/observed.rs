@@ -124,6 +124,9 @@ pub struct SplitWish {
     /// Who gets copies of stable's requests.
     #[serde(default)]
     pub mirror: Option<Box<MirrorWish>>,
+    /// Beside the canary, twins of stable get as much as it gets.
+    #[serde(default)]
+    pub twins: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -150,6 +153,9 @@ impl SplitWish {
         self.stable.as_ref() == Some(revision)
             || self.mirror.as_ref().is_some_and(|mirror| &mirror.revision == revision)
             || self.canary.as_ref().is_some_and(|(canary, _)| canary == revision)
+    }
+    pub(crate) fn sends_canary(&self, revision: &RevisionDigest) -> bool {
+        self.canary.as_ref().is_some_and(|(canary, _)| canary == revision)
     }
     /// The share of all traffic that goes to a revision.
     pub fn share_of(&self, revision: &RevisionDigest) -> Weight {

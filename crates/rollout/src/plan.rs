@@ -8,6 +8,7 @@ use std::time::Duration;
 use staunch_model::{InstanceId, RevisionDigest, Timestamp, Weight};
 
 use crate::smoke;
+use crate::twins;
 use crate::{
     Action, Desired, DesiredWorkload, InstanceState, InstanceStatus, Observed, ObservedSplit, SplitWish,
 };
@@ -44,7 +45,8 @@ fn starts(desired: &Desired, observed: &Observed) -> Vec<Action> {
     let missing = |workload: &DesiredWorkload| {
         let revision = workload.revision.clone();
         let service = desired.service.clone();
-        (1..=workload.replicas)
+        workload
+            .numbers()
             .map(move |number| InstanceId::new(&service, &revision.digest, number))
             .filter(|id| !observed.instances.iter().any(|instance| &instance.id == id))
             .collect::<Vec<_>>()
@@ -82,7 +84,8 @@ fn receiver_lacks(desired: &Desired, observed: &Observed, since: Timestamp) -> O
         if !grows || (safety && waited_long(observed, &revision, since)) {
             return None;
         }
-        lack(desired, observed, &revision, share, safety)
+        let twins = || twins::lack(desired, observed).filter(|_| desired.wish.sends_canary(&revision));
+        lack(desired, observed, &revision, share, safety).or_else(twins)
     })
 }
 
@@ -128,7 +131,8 @@ fn stops(desired: &Desired, observed: &Observed) -> Vec<Action> {
 
 fn is_desired(desired: &Desired, instance: &InstanceStatus) -> bool {
     desired.workloads.iter().any(|workload| {
-        (1..=workload.replicas)
+        workload
+            .numbers()
             .any(|n| InstanceId::new(&desired.service, &workload.revision.digest, n) == instance.id)
     })
 }
@@ -140,20 +144,19 @@ fn may_go(desired: &Desired, observed: &Observed, instance: &InstanceStatus) -> 
         return !desired.wish.sends();
     };
     let settled = split.seen && split.wish.generation >= desired.wish.generation;
-    let unrouted = !split.wish.sends_to(&instance.revision) || is_surplus(desired, observed, instance);
+    let twin = instance.id.is_twin() && !split.wish.twins;
+    let unrouted = !split.wish.sends_to(&instance.revision) || is_surplus(desired, observed, instance, twin);
     let drained = instance.in_flight == 0 || observed.at.since(split.since) >= desired.drain;
     settled && unrouted && drained
 }
 
-/// One more than its revision needs, with all the needed ones ready.
-fn is_surplus(desired: &Desired, observed: &Observed, instance: &InstanceStatus) -> bool {
-    desired.workloads.iter().filter(|workload| workload.revision.digest == instance.revision).any(
-        |workload| {
-            let kept =
-                observed.of(&instance.revision).filter(|other| is_desired(desired, other) && other.serves());
-            kept.count() as u32 >= workload.replicas
-        },
-    )
+/// One more than its revision needs, with all the needed ones ready. A twin whose time is over is given requests only
+/// when nobody else of its revision can take them.
+fn is_surplus(desired: &Desired, observed: &Observed, instance: &InstanceStatus, twin: bool) -> bool {
+    let own = desired.workloads.iter().filter(|workload| workload.revision.digest == instance.revision);
+    let needed: u32 = own.map(|workload| workload.replicas).sum();
+    let kept = observed.of(&instance.revision).filter(|other| is_desired(desired, other) && other.serves());
+    needed > 0 && kept.count() as u32 >= if twin { 1 } else { needed }
 }
 
 impl Observed {

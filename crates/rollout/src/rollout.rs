@@ -53,7 +53,8 @@ pub struct IllegalEvent {
 impl Rollout {
     pub fn admit(spec: RolloutSpec, generation: SplitGeneration, by: String, at: Timestamp) -> Self {
         let stable = spec.from.as_ref().map(|revision| revision.digest.clone());
-        let wish = SplitWish { generation, salt: salt(spec.id), stable, canary: None, mirror: None };
+        let wish =
+            SplitWish { generation, salt: salt(spec.id), stable, canary: None, mirror: None, twins: false };
         Self {
             spec,
             phase: Phase::Pending,
@@ -300,10 +301,12 @@ impl Rollout {
             Event::StepEntered { weight, generation, .. } => {
                 self.wish.generation = *generation;
                 self.wish.mirror = None;
+                self.wish.twins = self.twinned().is_some();
                 self.wish.canary = Some((to, *weight));
             }
             Event::PromotionStarted { generation, .. } => {
                 self.wish.generation = *generation;
+                self.wish.twins = false;
                 self.wish.mirror = None;
                 // With nobody to fall back on, the first revision is stable at once.
                 if self.spec.from.is_none() {
@@ -314,11 +317,13 @@ impl Rollout {
             }
             Event::Succeeded { generation } => {
                 self.wish.generation = *generation;
+                self.wish.twins = false;
                 self.wish.stable = Some(to);
                 self.wish.canary = None;
             }
             Event::RollbackStarted { generation, .. } => {
                 self.wish.generation = *generation;
+                self.wish.twins = false;
                 self.wish.stable = self.spec.from.as_ref().map(|revision| revision.digest.clone());
                 self.wish.canary = None;
                 self.wish.mirror = None;

@@ -49,6 +49,7 @@ impl Service {
             stable: None,
             canary: None,
             mirror: None,
+            twins: false,
         };
         let track = Track::default();
         let standing = Standing::default();

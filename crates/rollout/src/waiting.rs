@@ -111,7 +111,9 @@ fn readiness(rollout: &Rollout, snapshot: &Snapshot<'_>) -> String {
     let all = snapshot.observed.of(&to.digest).count();
     let last = snapshot.observed.of(&to.digest).find(|i| !i.serves()).and_then(|i| i.probe.clone());
     let last = last.map(|text| format!(": {text}")).unwrap_or_default();
-    format!("{ready} of {all} instances of {} are ready{last}", to.label)
+    let twins = crate::twins::readiness(rollout, snapshot.observed);
+    let twins = twins.map(|text| format!("; {text}")).unwrap_or_default();
+    format!("{ready} of {all} instances of {} are ready{last}{twins}", to.label)
 }
 
 fn bake_reason(rollout: &Rollout, until: Timestamp, snapshot: &Snapshot<'_>) -> (WaitingOn, String) {

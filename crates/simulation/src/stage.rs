@@ -84,6 +84,12 @@ impl Stage {
         self.observed.split.as_ref().map_or(0.0, |split| split.wish.share_of(&self.canary).ratio())
     }
 
+    /// The share of stable's twins; 0 when the canary is compared with stable as it runs.
+    pub(crate) fn twins(&self) -> f64 {
+        let wish = self.observed.split.as_ref().map(|split| &split.wish).filter(|wish| wish.twins);
+        wish.map_or(0.0, |wish| wish.canary_weight().of_twins().ratio())
+    }
+
     /// Requests are dealt out evenly to the canary's instances.
     pub(crate) fn answer(&mut self, requests: u64) {
         let serving = self.serving().count().max(1) as u64;

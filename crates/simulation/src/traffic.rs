@@ -135,14 +135,26 @@ impl<'s> Traffic<'s> {
 
     /// What comes until `to`, `share` of it to the canary.
     pub(crate) fn until(&mut self, to: f64, share: f64) -> Drawn {
+        self.draw(to, share, 1.0, false)
+    }
+
+    /// What comes until `to` to the canary and to twins of stable, which have a `part` of the traffic together; `share`
+    /// of that is the canary's. Twins are as cold as the canary is.
+    pub(crate) fn until_beside_twins(&mut self, to: f64, share: f64, part: f64) -> Drawn {
+        self.draw(to, share, part, true)
+    }
+
+    fn draw(&mut self, to: f64, share: f64, part: f64, twins: bool) -> Drawn {
         let from = std::mem::replace(&mut self.at, to);
         let world = &self.scene.world;
-        let expected = self.expected(from, to);
+        let expected = part * self.expected(from, to);
         let requests = poisson(&mut self.chance, expected);
         let of_canary = binomial(&mut self.chance, requests, share);
-        let base = self.base(from, to);
+        let cold = self.cold(from, to);
+        let (both, alone) = if twins { (cold, 0.0) } else { (0.0, cold) };
+        let base = (self.base(from, to) + both).min(1.0);
         let faulty = share_within(from, to, world.onset_secs, f64::INFINITY);
-        let own = (world.canary_errors - world.errors) * faulty + self.cold(from, to);
+        let own = (world.canary_errors - world.errors) * faulty + alone;
         let attempts = [of_canary, requests - of_canary];
         let [canary, stable] = self.failing.fail(&mut self.chance, attempts, base, own);
         let excess = canary.requests as f64 - base * of_canary as f64;
@@ -284,6 +296,20 @@ mod tests {
         let ([_, _, failed, base], excess) = hour("errors=0,cold-errors=0.05,cold-secs=30", false, 50);
         assert_eq!(base, 0.0);
         assert!(near(failed, 0.05 * 30.0 * 5.0, 0.1) && near(excess, failed, 1e-9), "{failed}");
+    }
+
+    #[test]
+    fn twins_are_as_cold_as_the_canary() {
+        let scene = Scene::new(&World::read("errors=0,cold-errors=0.2,cold-secs=30").unwrap(), 2, false);
+        let mut traffic = Traffic::new(&scene, 1, false, 0.0, false);
+        traffic.serve(&[0.0]);
+        let drawn = traffic.until_beside_twins(60.0, 0.5, 0.1);
+        let rate = |arm: &Arm| arm.failed as f64 / arm.attempts as f64;
+        assert!(near(drawn.canary.attempts as f64, drawn.stable.attempts as f64, 0.2), "{drawn:?}");
+        assert!(
+            rate(&drawn.canary) > 0.03 && near(rate(&drawn.canary), rate(&drawn.stable), 0.5),
+            "{drawn:?}"
+        );
     }
 
     #[test]

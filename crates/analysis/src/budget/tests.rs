@@ -245,6 +245,7 @@ fn sample(ok: u64, failed: u64, made_good: u64, micros: &[(u64, u64)]) -> Sample
         weight: Weight::ZERO,
         route: "GET /".to_owned(),
         warming: false,
+        twin: None,
         outcomes: Outcomes { ok, server_error: failed, shielded: made_good, ..Outcomes::default() },
         latency,
     }

@@ -47,6 +47,7 @@ fn sample(spec: &RolloutSpec, canary: bool, (all, failed): (u64, u64), micros: u
         weight: staunch_model::Weight::ZERO,
         route: "GET /".to_owned(),
         warming: false,
+        twin: None,
         outcomes: Outcomes { assigned: all, ok: all - failed, server_error: failed, ..Outcomes::default() },
         latency: Histogram(vec![(bucket_of_micros(micros), all)]),
     }

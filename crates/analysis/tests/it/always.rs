@@ -74,9 +74,9 @@ fn count() -> impl Strategy<Value = u64> {
 
 fn a_sample() -> impl Strategy<Value = Sample> {
     let latency = prop::collection::btree_map(any::<u16>(), count(), 0..6);
-    let split = (0_u64..6, 0_u16..=10_000, any::<bool>());
+    let split = (0_u64..6, 0_u16..=10_000, any::<bool>(), any::<Option<bool>>());
     (1_u8..4, split, [count(), count(), count(), count()], latency).prop_map(
-        |(id, (generation, weight, warming), [assigned, ok, error, timeout], latency): (
+        |(id, (generation, weight, warming, twin), [assigned, ok, error, timeout], latency): (
             _,
             _,
             _,
@@ -88,6 +88,7 @@ fn a_sample() -> impl Strategy<Value = Sample> {
             weight: Weight::try_from(weight).unwrap(),
             route: format!("GET /{generation}"),
             warming,
+            twin,
             outcomes: Outcomes { assigned, ok, server_error: error, timeout, ..Outcomes::default() },
             // The scale ends at its last bucket.
             latency: Histogram(latency.into_iter().filter(|(bucket, _)| *bucket < 736).collect()),
@@ -96,11 +97,12 @@ fn a_sample() -> impl Strategy<Value = Sample> {
 }
 
 fn a_report() -> impl Strategy<Value = (EdgeReport, i64)> {
-    let failures = prop::collection::vec((1_u8..4, 0_u64..6, 0_u64..5, any::<bool>()), 0..8);
+    let failures = prop::collection::vec((1_u8..4, 0_u64..6, 0_u64..5, any::<(bool, Option<bool>)>()), 0..8);
     (prop::collection::vec(a_sample(), 0..6), failures, -100_000_i64..200_000).prop_map(
         |(samples, failures, passes)| {
-            let failures = failures.into_iter().map(|(id, split, client, warming)| Failure {
+            let failures = failures.into_iter().map(|(id, split, client, (warming, twin))| Failure {
                 warming,
+                twin,
                 ..failure(id, "GET /", SplitGeneration(split), client, 5)
             });
             (EdgeReport { samples, failures: failures.collect(), ..EdgeReport::default() }, passes)

@@ -3,6 +3,7 @@
 mod always;
 mod calibration;
 mod forecasts;
+mod fresh;
 mod replays;
 mod shadows;
 mod stories;

@@ -3,7 +3,7 @@
 use staunch_analysis::{Asked, Hearing, Moment, Question, Record, Replay, Said, replay};
 use staunch_model::Metric;
 
-use crate::world::{World, error_limit, error_margin, latency_margin, spec};
+use crate::world::{Version, World, error_limit, error_margin, latency_margin, spec};
 
 /// A rollout of `seconds` with what a recorder writes down.
 fn recorded(world: &mut World, question: &Question, seconds: u64) -> Vec<Record> {
@@ -56,6 +56,16 @@ fn a_recording_says_the_same_to_the_bit() {
         assert_eq!(failure(&replay).is_some(), canary == 0.06, "{replay:?}");
         assert_eq!(replay.recorded.is_some(), canary == 0.06);
     }
+}
+
+#[test]
+fn a_recording_beside_twins_says_the_same_too() {
+    let question = Question::of(&spec(gates()), false);
+    let mut world = World::new(4, gates(), 0.02, 0.02);
+    world.beside_twins = Some(Version::failing(0.0));
+    (world.canary.young, world.stable.young) = (0.5, 0.5);
+    let replay = play(&recorded(&mut world, &question, 40), None);
+    assert_eq!((replay.difference.clone(), replay.agreed, replay.looks), (None, 40, 400));
 }
 
 #[test]

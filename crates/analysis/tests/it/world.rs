@@ -137,6 +137,15 @@ pub(crate) struct World {
     pub(crate) every: Duration,
     pub(crate) canary: Version,
     pub(crate) stable: Version,
+    /// Stable's old instances: then `stable` are twins that were started with the canary.
+    pub(crate) beside_twins: Option<Version>,
+}
+
+/// Among what an attempt is counted.
+#[derive(Clone, Copy, Default, PartialEq)]
+struct Kind {
+    warming: bool,
+    twin: Option<bool>,
 }
 
 impl World {
@@ -152,6 +161,7 @@ impl World {
             every: Duration::from_millis(100),
             canary: Version::failing(canary),
             stable: Version::failing(stable),
+            beside_twins: None,
         };
         world.shift(5.0);
         world
@@ -167,40 +177,45 @@ impl World {
     pub(crate) fn report(&mut self) -> EdgeReport {
         let mut report = EdgeReport { edge: 1, at: self.at, ..EdgeReport::default() };
         for _ in 0..self.per_second * self.every.as_millis() as u64 / 1_000 {
-            let share = self.really.unwrap_or(self.weight.ratio());
-            let (id, version) =
-                if self.chance.unit() < share { (2, self.canary.clone()) } else { (1, self.stable.clone()) };
+            let (id, twin, version) = self.assigned();
             let on_route = self.chance.unit() < 0.1;
             let route = if on_route { "GET /cart" } else { "GET /" };
             let young = version.young > 0.0 && self.chance.unit() < version.young;
             let fails = if young { version.young_fails } else { version.fails };
             let failed = self.chance.unit() < fails || (version.bad_route && on_route);
             let millis = version.median_ms * (0.5 * self.chance.normal()).exp() + version.extra_ms;
-            self.count(&mut report, id, route, young, failed, (millis * 1_000.0) as u64);
+            let kind = Kind { warming: young, twin };
+            self.count(&mut report, id, route, kind, failed, (millis * 1_000.0) as u64);
         }
         report
     }
 
-    pub(crate) fn add(&mut self, report: &mut EdgeReport, id: u8, route: &str, failed: bool, micros: u64) {
-        self.count(report, id, route, false, failed, micros);
+    /// Who serves a request.
+    fn assigned(&mut self) -> (u8, Option<bool>, Version) {
+        let share = self.really.unwrap_or(self.weight.ratio());
+        let twins = share + self.weight.of_twins().ratio();
+        let place = self.chance.unit();
+        match &self.beside_twins {
+            beside if place < share => (2, beside.is_some().then_some(true), self.canary.clone()),
+            None => (1, None, self.stable.clone()),
+            Some(_) if place < twins => (1, Some(true), self.stable.clone()),
+            Some(old) => (1, Some(false), old.clone()),
+        }
     }
 
-    fn count(
-        &mut self,
-        report: &mut EdgeReport,
-        id: u8,
-        route: &str,
-        warming: bool,
-        failed: bool,
-        micros: u64,
-    ) {
+    pub(crate) fn add(&mut self, report: &mut EdgeReport, id: u8, route: &str, failed: bool, micros: u64) {
+        self.count(report, id, route, Kind::default(), failed, micros);
+    }
+
+    fn count(&mut self, report: &mut EdgeReport, id: u8, route: &str, kind: Kind, failed: bool, micros: u64) {
         let client = self.chance.next();
-        let sample = sample(report, id, route, warming, (self.split, self.weight));
+        let Kind { warming, twin } = kind;
+        let sample = sample(report, id, route, kind, (self.split, self.weight));
         sample.outcomes.assigned += 1;
         sample.latency.merge(&Histogram(vec![(bucket_of_micros(micros), 1)]));
         if failed {
             sample.outcomes.server_error += 1;
-            report.failures.push(Failure { warming, ..failure(id, route, self.split, client, micros) });
+            report.failures.push(Failure { warming, twin, ..failure(id, route, self.split, client, micros) });
         } else {
             sample.outcomes.ok += 1;
         }
@@ -233,14 +248,13 @@ fn sample<'a>(
     report: &'a mut EdgeReport,
     id: u8,
     route: &str,
-    warming: bool,
+    kind: Kind,
     (generation, weight): (SplitGeneration, Weight),
 ) -> &'a mut Sample {
     let revision = digest(id);
-    let known = report
-        .samples
-        .iter()
-        .position(|s| s.revision == *revision && s.route == route && s.warming == warming);
+    let known = report.samples.iter().position(|s| {
+        s.revision == *revision && s.route == route && (s.warming, s.twin) == (kind.warming, kind.twin)
+    });
     let at = known.unwrap_or_else(|| {
         report.samples.push(Sample {
             service: service(),
@@ -248,7 +262,8 @@ fn sample<'a>(
             generation,
             weight,
             route: route.to_owned(),
-            warming,
+            warming: kind.warming,
+            twin: kind.twin,
             outcomes: Outcomes::default(),
             latency: Histogram::default(),
         });
@@ -275,5 +290,6 @@ pub(crate) fn failure(id: u8, route: &str, generation: SplitGeneration, client: 
         trace: None,
         shielded: false,
         warming: false,
+        twin: None,
     }
 }

@@ -51,6 +51,7 @@ fn serve_from(world: &World, service: &str, revision: RevisionDigest, ok: u64, f
         weight: Weight::ZERO,
         route: "GET /".to_owned(),
         warming: false,
+        twin: None,
         outcomes: Outcomes { ok, server_error: failed, ..Outcomes::default() },
         latency: Histogram::default(),
     };

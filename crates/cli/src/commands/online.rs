@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use staunch_api::v1::{Deployed, Rollout, Service};
-use staunch_model::human_duration;
+use staunch_model::{InstanceId, human_duration};
 use staunch_rollout::Command;
 
 use crate::args::{
@@ -173,8 +173,9 @@ fn show_service(term: &Term, service: &Service) {
         let probe =
             instance.probe.as_ref().filter(|_| !instance.ready).map(|p| format!(": {p}")).unwrap_or_default();
         let memory = instance.memory_bytes / 1_000_000;
+        let twin = if InstanceId(instance.id.clone()).is_twin() { ", to compare with" } else { "" };
         term.result(&format!(
-            "  {}  {} {pid}, {ready}, {memory} MB{exits}{probe}",
+            "  {}  {} {pid}, {ready}, {memory} MB{twin}{exits}{probe}",
             instance.id, instance.state
         ));
     }

@@ -67,7 +67,7 @@ struct Follower<'a> {
 
 impl Follower<'_> {
     fn tell(&mut self, release: &Release) {
-        for member in &release.members {
+        for member in in_time(&release.members) {
             let before = self.told.iter().find(|told| told.service == member.service);
             if member.state != "waiting" && before.is_none_or(|before| before.state != member.state) {
                 let tone = tone_of(&member.state);
@@ -90,6 +90,13 @@ impl Follower<'_> {
         self.term.say(text);
         self.last_line = Instant::now();
     }
+}
+
+/// Members in the order in which things happen to them: forward as the graph has it, then back in reverse.
+fn in_time(members: &[Member]) -> impl Iterator<Item = &Member> {
+    let goes_back = |member: &&Member| matches!(&*member.state, "returning" | "returned" | "stuck");
+    let forward = members.iter().filter(move |member| !goes_back(member));
+    forward.chain(members.iter().rev().filter(goes_back))
 }
 
 fn member_line(member: &Member) -> String {

@@ -12,6 +12,7 @@ mod blue_green;
 mod budgets;
 mod changes;
 mod demos;
+mod fresh;
 mod gauges;
 mod intake;
 mod journals;

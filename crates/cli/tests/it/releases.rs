@@ -103,9 +103,9 @@ fn a_release_outlives_its_control_plane_and_keeps_others_out() {
     let users = three.ports.map(Load::start);
     three.write(2, ["none"; 3]);
     let deploy = three.project.spawn(&["deploy", "--release", "shop", "--timeout", "120s"]);
-    until("a rollout of the second", || {
+    until("the release", || {
         let said = three.project.run(&["history", "--output", "json"]);
-        said.out.contains("\"orders\"").then_some(())
+        said.out.contains("\"release\"").then_some(())
     });
     three.project.run(&["deploy", "web"]).exits(16).says("part of release");
     three.project.kill_control();

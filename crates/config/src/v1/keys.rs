@@ -785,6 +785,12 @@ pub(crate) static EVIDENCE: Table = Table {
             "… unless it was given this many.",
         ),
         key(
+            "baseline",
+            Kind::Choice(&["stable", "fresh"]),
+            Default("\"stable\""),
+            "What the new version is compared with: the old one as it runs, or `fresh` instances of it that are started with it and get as much traffic, so that both warm up alike and nothing is left out.",
+        ),
+        key(
             "weights",
             Kind::Table(&WEIGHTS),
             Optional,

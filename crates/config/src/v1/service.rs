@@ -143,6 +143,7 @@ fn evidence(reader: &mut Reader<'_>, service: &Section<'_>) -> EvidenceSpec {
         false_promotion: reader.value(&section, "false-promotion", scalar::share),
         warm_up: span(reader, &section, "warm-up"),
         warm_up_requests: reader.value(&section, "warm-up-requests", scalar::integer),
+        fresh_baseline: reader.value(&section, "baseline", scalar::choice) == "fresh",
         weights: weights(reader, &section),
     }
 }

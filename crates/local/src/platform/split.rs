@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
-use staunch_model::{Backend, CanaryRoute, MirrorRoute, RevisionDigest, RouteTable, WarmUp};
+use staunch_model::{Backend, CanaryRoute, InstanceId, MirrorRoute, RevisionDigest, RouteTable, WarmUp};
 use staunch_ports::{ObservedSplit, SplitWish};
 
 use super::world::{Service, Tracked, World};
@@ -25,34 +25,40 @@ fn table(world: &World, service: &Service) -> Option<RouteTable> {
         generation: wish.generation,
         salt: wish.salt,
         warm_up: WarmUp { lasts: spec.evidence.warm_up, requests: spec.evidence.warm_up_requests },
-        stable: wish.stable.as_ref().map(|revision| stable(world, service, revision)),
+        stable: wish.stable.as_ref().map(|revision| stable(world, service, revision, wish.twins)),
         canary: wish.canary.as_ref().map(|(revision, weight)| CanaryRoute {
-            backend: backend(world, service, revision, |tracked| tracked.ready),
+            backend: backend(world, service, revision, |_, tracked| tracked.ready),
             weight: *weight,
+            twins: wish.twins,
         }),
         mirror: wish.mirror.as_ref().map(|mirror| MirrorRoute {
-            backend: backend(world, service, &mirror.revision, |tracked| tracked.ready),
+            backend: backend(world, service, &mirror.revision, |_, tracked| tracked.ready),
             spec: mirror.spec.clone(),
         }),
     })
 }
 
-/// With no ready instance those that run get the traffic: an answer from an ailing one beats none at all.
-fn stable(world: &World, service: &Service, revision: &RevisionDigest) -> Backend {
-    let ready = backend(world, service, revision, |tracked| tracked.ready);
-    if ready.instances.is_empty() { backend(world, service, revision, |_| true) } else { ready }
+/// With no ready instance those that run get the traffic: an answer from an ailing one beats none at all. So does one
+/// from a twin that nothing is compared with.
+fn stable(world: &World, service: &Service, revision: &RevisionDigest, twins: bool) -> Backend {
+    let own = backend(world, service, revision, |id, tracked| tracked.ready && (twins || !id.is_twin()));
+    if !own.instances.is_empty() {
+        return own;
+    }
+    let ready = backend(world, service, revision, |_, tracked| tracked.ready);
+    if ready.instances.is_empty() { backend(world, service, revision, |_, _| true) } else { ready }
 }
 
 fn backend(
     world: &World,
     service: &Service,
     revision: &RevisionDigest,
-    fit: impl Fn(&Tracked) -> bool,
+    fit: impl Fn(&InstanceId, &Tracked) -> bool,
 ) -> Backend {
     let of_revision = world.instances.iter().filter(|(_, tracked)| {
         tracked.service == service.spec.name && tracked.revision == *revision && tracked.takes_traffic()
     });
-    let fit = of_revision.filter(|(_, tracked)| fit(tracked));
+    let fit = of_revision.filter(|(id, tracked)| fit(id, tracked));
     let mut backend = Backend { revision: revision.clone(), instances: Vec::new(), since: BTreeMap::new() };
     for (id, tracked) in fit {
         if let Some(address) = address(tracked) {

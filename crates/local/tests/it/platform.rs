@@ -117,6 +117,7 @@ fn wish(generation: u64, stable: &RevisionDigest, canary: Option<(&RevisionDiges
         stable: Some(stable.clone()),
         canary: canary.map(|(revision, percent)| (revision.clone(), Weight::percent(percent).unwrap())),
         mirror: None,
+        twins: false,
     }
 }
 
@@ -375,6 +376,31 @@ fn an_instance_warms_up_once_whoever_is_replaced() {
         assert!(samples.iter().all(|sample| !sample.warming), "{samples:?}");
         samples.iter().any(|sample| sample.outcomes.ok > 0)
     });
+}
+
+#[test]
+fn twins_are_given_requests_only_beside_a_canary_that_is_compared_with_them() {
+    let house = House::new();
+    let listen = listen_address();
+    let (v1, own) = house.run_ready(&spec("v1", listen), 1);
+    let (_, twin) = house.run_ready(&spec("v1", listen), InstanceId::FIRST_TWIN);
+    let (v2, _) = house.run_ready(&spec("v2", listen), 1);
+    house.shift(1, &v1.digest, None);
+    let load = Load::on(listen);
+    load.until_more(50);
+    assert_eq!(house.status(&twin).attempts, 0, "its time has not come");
+
+    let beside = SplitWish { twins: true, ..wish(2, &v1.digest, Some((&v2.digest, 30.0))) };
+    house.platform().execute(Action::Shift { service: shop(), wish: beside.clone() }).unwrap();
+    house.until_seen(&beside);
+    until("requests on the twin", || house.status(&twin).attempts > 10);
+
+    house.shift(3, &v1.digest, Some((&v2.digest, 30.0)));
+    until("nothing in flight on it", || house.status(&twin).in_flight == 0);
+    let (given, before) = (house.status(&twin).attempts, house.status(&own).attempts);
+    until("more requests on stable's own", || house.status(&own).attempts > before + 50);
+    assert_eq!(house.status(&twin).attempts, given, "its time is over");
+    assert_eq!(load.failures(), 0);
 }
 
 #[test]

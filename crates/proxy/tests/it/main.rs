@@ -14,5 +14,6 @@ mod sigterm;
 mod smuggling;
 mod split;
 mod stage;
+mod twins;
 mod uploads;
 mod warm_up;

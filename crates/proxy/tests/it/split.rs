@@ -141,8 +141,11 @@ fn a_service_without_stable_serves_its_first_revision() {
     let first = App::named("first");
     let mut stage = Stage::empty();
     assert_eq!(Browser::open(stage.addr).get("/").header("staunch-error"), Some("no-service"));
-    stage.table.canary =
-        Some(staunch_model::CanaryRoute { backend: backend(2, &[first.addr]), weight: Weight::FULL });
+    stage.table.canary = Some(staunch_model::CanaryRoute {
+        backend: backend(2, &[first.addr]),
+        weight: Weight::FULL,
+        twins: false,
+    });
     stage.publish();
     assert_eq!(Browser::open(stage.addr).get("/").text(), "first");
 }

@@ -106,9 +106,13 @@ impl Facts {
     fn observed(&self, rollout: &Rollout, now: Timestamp) -> Observed {
         let instances =
             (1..=rollout.spec.replicas).filter_map(|number| self.instance(&rollout.spec.to, number, now));
+        let first = InstanceId::FIRST_TWIN;
+        let twins = rollout.twinned().into_iter().flat_map(|twinned| {
+            (0..rollout.spec.replicas).filter_map(move |nth| self.instance(twinned, first + nth, now))
+        });
         Observed {
             at: now,
-            instances: instances.collect(),
+            instances: instances.chain(twins).collect(),
             split: self.split(rollout),
             ..Observed::default()
         }
@@ -130,7 +134,7 @@ impl Facts {
         let (state, ready) = match self.fleet {
             Fleet::None => return None,
             Fleet::Starting => (InstanceState::Starting, false),
-            Fleet::One => (InstanceState::Running, number == 1),
+            Fleet::One => (InstanceState::Running, number == 1 || number == InstanceId::FIRST_TWIN),
             Fleet::All | Fleet::TooBig => (InstanceState::Running, true),
             Fleet::LongUnready | Fleet::CrashLoop => (InstanceState::Running, false),
             Fleet::CannotExec => (InstanceState::CannotExec { error: "no such file".to_owned() }, false),
@@ -219,8 +223,9 @@ fn commanded(rollout: &Rollout, at: Timestamp) -> Vec<Rollout> {
 }
 
 /// Breadth-first from an admission; every state under its serialised form.
-fn reachable(kind: RolloutKind, from: Option<u8>, pause: bool) -> Vec<Rollout> {
+fn reachable(kind: RolloutKind, from: Option<u8>, pause: bool, fresh: bool) -> Vec<Rollout> {
     let mut spec = spec(1, kind, from, 2);
+    spec.evidence.fresh_baseline = fresh;
     spec.strategy.steps.iter_mut().skip(1).for_each(|step| step.pause = pause);
     reachable_by(spec)
 }
@@ -264,10 +269,11 @@ fn everywhere() -> &'static [Rollout] {
 }
 
 fn explore() -> Vec<Rollout> {
-    let mut all = reachable(RolloutKind::Canary, Some(1), false);
-    all.extend(reachable(RolloutKind::Canary, Some(1), true));
-    all.extend(reachable(RolloutKind::First, None, false));
-    all.extend(reachable(RolloutKind::Rollback, Some(1), false));
+    let mut all = reachable(RolloutKind::Canary, Some(1), false, false);
+    all.extend(reachable(RolloutKind::Canary, Some(1), false, true));
+    all.extend(reachable(RolloutKind::Canary, Some(1), true, false));
+    all.extend(reachable(RolloutKind::First, None, false, false));
+    all.extend(reachable(RolloutKind::Rollback, Some(1), false, false));
     all.extend(reachable_with_shadow(ShadowThen::Canary));
     all.extend(reachable_with_shadow(ShadowThen::Stop));
     all

@@ -54,6 +54,7 @@ struct Script {
     path: Path,
     trial: Trial,
     replicas: (u32, u32),
+    fresh: bool,
     steps: usize,
     pause_at: Option<usize>,
     shadow: Option<ShadowThen>,
@@ -70,6 +71,7 @@ impl Script {
         let mut spec = spec(2, self.kind, Some(1), 2);
         self.path.shape(&mut spec.strategy);
         spec.replicas = self.replicas.1;
+        spec.evidence.fresh_baseline = self.fresh;
         spec.strategy.steps.truncate(self.steps);
         spec.strategy.shadow = self.shadow.map(shadow);
         if let Some(step) = self.pause_at.and_then(|at| spec.strategy.steps.get_mut(at)) {
@@ -170,7 +172,8 @@ fn trials() -> impl proptest::strategy::Strategy<Value = Trial> {
 /// Good days are likely enough that rollouts get far, bad ones likely enough that they end badly.
 fn scripts() -> impl proptest::strategy::Strategy<Value = Script> {
     let kind = prop_oneof![4 => Just(RolloutKind::Canary), 1 => Just(RolloutKind::Rollback)];
-    let shape = (kind, (1..5_u32, 1..5_u32), 0..4_usize, proptest::option::weighted(0.2, 0..3_usize));
+    let shape =
+        (kind, (1..5_u32, 1..5_u32), any::<bool>(), 0..4_usize, proptest::option::weighted(0.2, 0..3_usize));
     let passing = says(&[Say::Pass, Say::Pass, Say::Undecided, Say::StalePass, Say::Nothing]);
     let mixed = prop_oneof![2 => passing, 1 => says(&Say::ALL)];
     let then = prop_oneof![Just(ShadowThen::Canary), Just(ShadowThen::Stop)];
@@ -178,13 +181,14 @@ fn scripts() -> impl proptest::strategy::Strategy<Value = Script> {
         (births(), 0..8_u32, any::<bool>(), paths(), trials(), proptest::option::weighted(0.3, then));
     (shape, outside, mixed, commands(&Command::ALL), faults()).prop_map(
         |(shape, outside, says, commands, faults)| {
-            let (kind, replicas, steps, pause_at) = shape;
+            let (kind, replicas, fresh, steps, pause_at) = shape;
             let (birth, lag, tunnels, path, trial, shadow) = outside;
             Script {
                 kind,
                 path,
                 trial,
                 replicas,
+                fresh,
                 steps,
                 pause_at,
                 shadow,
@@ -287,10 +291,13 @@ proptest! {
                 let Some((canary, weight)) = &wish.canary else { continue };
                 if growing(wish, turn).any(|revision| revision == canary) {
                     let ready = turn.observed.ready(canary);
-                    prop_assert!(ready >= weight.of_replicas(script.replicas.1), "{ready} ready for {wish:?}");
+                    let needed = weight.of_replicas(script.replicas.1);
+                    prop_assert!(ready >= needed, "{ready} ready for {wish:?}");
                     let first = turn.before.active().is_some_and(|rollout| rollout.phase == Phase::Preparing);
                     let full = script.path != Path::Canary && first;
                     prop_assert!(!full || ready == script.replicas.1, "{ready} ready before the first user");
+                    let twins = turn.observed.ready_twins(&revision(1).digest);
+                    prop_assert!(!wish.twins || twins >= needed, "{twins} twins ready for {wish:?}");
                 }
             }
         }
@@ -333,13 +340,16 @@ proptest! {
                 let Action::Stop { instance } = action else { continue };
                 let status = turn.observed.instances.iter().find(|status| &status.id == instance).unwrap();
                 let revision = &status.revision;
-                prop_assert!(!turn.effective.sends_to(revision), "{instance} serves by {:?}", turn.effective);
-                prop_assert!(!turn.after.wish.sends_to(revision), "{instance} shall serve");
+                // A twin serves while the canary is compared with it, and afterwards only when nobody else can.
+                let stands_in = instance.is_twin() && turn.observed.ready(revision) > 0;
+                let sends = |wish: &SplitWish| wish.sends_to(revision) && (wish.twins || !stands_in);
+                prop_assert!(!sends(&turn.effective), "{instance} serves by {:?}", turn.effective);
+                prop_assert!(!sends(&turn.after.wish), "{instance} shall serve");
                 let split = turn.observed.split.as_ref().unwrap();
                 let drained = status.in_flight == 0 || turn.observed.at.since(split.since) >= DRAIN;
                 prop_assert!(drained, "{instance} has requests");
                 let stable = turn.after.stable.as_ref().map(|stable| &stable.digest);
-                prop_assert!(stable != Some(revision), "stable keeps its capacity");
+                prop_assert!(stable != Some(revision) || instance.is_twin(), "stable keeps its capacity");
             }
         }
     }
@@ -349,7 +359,8 @@ proptest! {
         let calm = Script { faults: vec![], ..script };
         let world = calm.run();
         for turn in world.turns.iter().filter(|turn| turn.before.active().is_some_and(|r| r.spec.id.0 == 2)) {
-            prop_assert_eq!(turn.observed.ready(&revision(1).digest), calm.replicas.0);
+            let v1 = revision(1).digest;
+            prop_assert_eq!(turn.observed.ready(&v1) - turn.observed.ready_twins(&v1), calm.replicas.0);
         }
     }
 

@@ -255,3 +255,68 @@ fn the_same_content_keeps_its_label() {
     assert_eq!(world.service.label_for(&revision(3).digest), "v3");
     assert!(world.service.find("v2").is_none(), "it never served");
 }
+
+fn fresh(birth: Birth) -> World {
+    let mut world = serving();
+    world.births.insert(revision(2).digest, Birth::Ready(3));
+    world.births.insert(revision(1).digest, birth);
+    let mut spec = spec(2, Canary, Some(1), 2);
+    spec.evidence.fresh_baseline = true;
+    world.admit(spec);
+    world
+}
+
+fn twins(world: &World) -> u32 {
+    world.observe().ready_twins(&revision(1).digest)
+}
+
+#[test]
+fn twins_grow_with_the_canary_and_go_with_the_comparison() {
+    let mut world = fresh(Birth::Ready(6));
+    let mut seen = vec![];
+    for step in 0..3 {
+        world.until(Say::Pass, 200, |world| at(world, step));
+        let routed = |world: &World| world.effective.canary_weight() == world.service.wish.canary_weight();
+        world.until(Say::Undecided, 20, routed);
+        assert!(world.effective.twins);
+        seen.push((twins(&world), world.ready(&revision(2).digest)));
+    }
+    assert_eq!(seen, [(1, 1), (1, 1), (2, 2)]);
+    world.until(Say::Pass, 200, |world| matches!(world.phase(), Phase::Baking { .. }));
+    assert!(!world.effective.twins);
+    world.until(Say::Pass, 10, |world| twins(world) == 0);
+    assert_eq!(world.ready(&revision(1).digest), 4, "stable keeps its own");
+}
+
+#[test]
+fn the_canary_waits_for_its_twins_and_says_so() {
+    let mut world = fresh(Birth::Ready(20));
+    world.until(Say::Nothing, 15, |world| world.ready(&revision(2).digest) == 1);
+    world.turn(Say::Nothing);
+    let observed = world.observe();
+    let snapshot =
+        crate::Snapshot { now: world.now, observed: &observed, judgement: None, budget: None, fired: None };
+    let waits = crate::waiting(world.rollout(), &snapshot).unwrap();
+    let text = "1 of 1 instances of v2 are ready; 0 of 1 fresh instances of v1 to compare with are ready";
+    assert_eq!((world.phase(), waits.because.as_str()), (&Phase::Preparing, text));
+    world.until(Say::Undecided, 40, |world| at(world, 0));
+}
+
+#[test]
+fn an_old_version_that_does_not_start_again_ends_the_preparation_with_its_own_words() {
+    let mut world = fresh(Birth::Never);
+    world.until(Say::Undecided, 100, |world| world.service.active().is_none());
+    let Cause::NeverReady { last, .. } = cause(&world) else { panic!("{:?}", cause(&world)) };
+    assert_eq!(last, "a fresh instance of v1, to compare with: no probe has answered");
+    world.until(Say::Nothing, 20, |world| world.instances.len() == 4);
+}
+
+#[test]
+fn an_abort_takes_the_twins_with_it() {
+    let mut world = fresh(Birth::Ready(3));
+    world.until(Say::Undecided, 60, |world| world.effective.twins);
+    world.command(Command::Abort).unwrap();
+    world.until(Say::Undecided, 100, |world| world.service.active().is_none());
+    world.until(Say::Nothing, 20, |world| world.instances.len() == 4 && twins(world) == 0);
+    assert_eq!((world.effective.twins, &world.effective.canary), (false, &None));
+}

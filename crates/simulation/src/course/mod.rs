@@ -35,6 +35,15 @@ pub(crate) struct Course<'t> {
     pub(super) looks: u64,
 }
 
+/// How what is compared was split.
+#[derive(Clone, Copy)]
+struct Compared {
+    /// The canary's part of it.
+    share: f64,
+    /// The other part went to twins of stable.
+    fresh: bool,
+}
+
 /// One turn of the real loop decides at most so often.
 const DECISIONS: usize = 4;
 
@@ -159,16 +168,27 @@ impl<'t> Course<'t> {
         let started: Vec<f64> = self.stage.serving().map(|i| (i.started.0 - origin) as f64 / 1e3).collect();
         self.traffic.serve(&started);
         let share = self.stage.share();
-        let drawn = self.traffic.until((next - origin) as f64 / 1e3, share);
-        let warming = self.warming();
+        let to = (next - origin) as f64 / 1e3;
+        let twins = self.stage.twins();
+        let fresh = twins > 0.0;
+        let compared = if fresh { share / (share + twins) } else { share };
+        let drawn = if fresh {
+            self.traffic.until_beside_twins(to, compared, share + twins)
+        } else {
+            self.traffic.until(to, share)
+        };
+        let warming = self.warming() && !fresh;
         self.now = next;
-        self.take(drawn, share, warming);
+        self.take(drawn, Compared { share: compared, fresh }, warming);
+        if let (Some(path), Some(first)) = (&mut self.path, self.first) {
+            path.add(self.now - first, share, &self.judge.judge());
+        }
         if self.stage.wait_until(next) {
             self.arrange();
         }
     }
 
-    fn take(&mut self, drawn: Drawn, share: f64, warming: bool) {
+    fn take(&mut self, drawn: Drawn, compared: Compared, warming: bool) {
         self.looks += 1;
         self.excess += drawn.excess;
         self.canary_requests += drawn.canary.attempts;
@@ -179,7 +199,8 @@ impl<'t> Course<'t> {
         let (canary, young) =
             if warming { (Arm::default(), drawn.canary) } else { (drawn.canary, Arm::default()) };
         let split = SplitLook {
-            share,
+            share: compared.share,
+            fresh: compared.fresh,
             canary: arm(canary),
             stable: arm(drawn.stable),
             warming: WarmingLook { canary: arm(young), ..WarmingLook::default() },
@@ -190,9 +211,6 @@ impl<'t> Course<'t> {
         self.judge.take(&Look { at, young: warming, lapsed: false, splits, gauges: Vec::new() });
         self.conclude();
         self.tell_apart();
-        if let (Some(path), Some(first)) = (&mut self.path, self.first) {
-            path.add(self.now - first, share, &self.judge.judge());
-        }
     }
 
     /// What decides sees ranges of latencies.

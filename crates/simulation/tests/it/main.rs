@@ -51,6 +51,21 @@ fn a_good_release_is_promoted_and_a_bad_one_taken_back() {
 }
 
 #[test]
+fn a_cold_start_is_harm_without_twins_and_none_beside_them() {
+    let end = |fresh: bool, world: &str| {
+        let mut policy = standard_policy().warmed_up().without_latency();
+        policy.evidence.fresh_baseline = fresh;
+        run(policy, world, 20).summary
+    };
+    let cold = "plain,rps=500,cold-errors=0.1,cold-secs=10";
+    assert!(end(false, cold).promoted.count <= 2);
+    let fresh = end(true, cold);
+    assert!(fresh.promoted.count >= 19, "{fresh:?}");
+    let bad = end(true, "errors-0.1-to-50,rps=500,cold-errors=0.1,cold-secs=10");
+    assert_eq!((bad.missed.count, bad.promoted.count), (0, 0), "{bad:?}");
+}
+
+#[test]
 fn a_fault_is_found_near_the_bound_and_long_before_polling() {
     let mut asked = simulation(holding(), "errors-1-to-5,rps=1000", 100);
     asked.compare = true;

@@ -31,9 +31,11 @@ pub(crate) enum Fault {
     OtherPrice,
     /// An answer that never ends.
     Endless,
+    /// One in eight of its first pages is a 500.
+    Cold,
 }
 
-const NAMES: [(&str, Fault); 17] = [
+const NAMES: [(&str, Fault); 18] = [
     ("none", Fault::None),
     ("errors", Fault::Errors),
     ("some-errors", Fault::SomeErrors),
@@ -51,6 +53,7 @@ const NAMES: [(&str, Fault); 17] = [
     ("slow-start", Fault::SlowStart),
     ("other-price", Fault::OtherPrice),
     ("endless", Fault::Endless),
+    ("cold", Fault::Cold),
 ];
 
 impl Fault {
@@ -84,6 +87,7 @@ impl Fault {
             | Self::Slow
             | Self::OtherPrice
             | Self::Endless
+            | Self::Cold
             | Self::NeverReady => {}
         }
     }

@@ -14,6 +14,9 @@ const WORK: Duration = Duration::from_millis(1);
 /// Longer than anybody waits.
 const FOREVER: Duration = Duration::from_secs(3_600);
 
+/// A cold process is warm after so many pages.
+const COLD_PAGES: u64 = 400;
+
 static PAGES: AtomicU64 = AtomicU64::new(0);
 /// Every good page says which release made it.
 static RELEASE: LazyLock<String> = LazyLock::new(|| std::env::var("APP_RELEASE").unwrap_or_default());
@@ -87,6 +90,7 @@ fn answer(stream: &mut TcpStream, request: &Request, fault: Fault) -> io::Result
     match fault {
         Fault::Errors => page(stream, 500, "broken"),
         Fault::SomeErrors if nth.is_multiple_of(5) => page(stream, 500, "sometimes broken"),
+        Fault::Cold if nth < COLD_PAGES && nth.is_multiple_of(8) => page(stream, 500, "still cold"),
         Fault::OneRoute if request.path == "/checkout" => page(stream, 500, "no checkout"),
         Fault::Hangs => {
             sleep(FOREVER);
@@ -117,7 +121,8 @@ fn answer(stream: &mut TcpStream, request: &Request, fault: Fault) -> io::Result
         | Fault::Deaf
         | Fault::Floods
         | Fault::Leaks
-        | Fault::SlowStart => page(stream, 200, &RELEASE),
+        | Fault::SlowStart
+        | Fault::Cold => page(stream, 200, &RELEASE),
     }
 }
 
