@@ -1,7 +1,7 @@
 //! A gate on a value that is read from time to time: both sides of its question, and how it reads.
 
 use serde::{Deserialize, Serialize};
-use staunch_evidence::{MeanDifference, MeanSide, MeanTest};
+use staunch_evidence::{Exposure, MeanDifference, MeanSide, MeanTest, RateSide, Throughput};
 use staunch_model::{GaugeLimit, GaugeReading, GaugeSource, GaugeSpec, human_duration};
 
 use crate::severity::{Severity, severity};
@@ -34,6 +34,8 @@ enum Test {
     Mean(MeanTest),
     /// Of logarithms: a margin is a ratio.
     Ratio(MeanDifference),
+    /// Of counts per time, with the part of the canary's time that it must fill.
+    Rate(Throughput, f64),
     /// The last value speaks for itself.
     Level,
 }
@@ -43,6 +45,7 @@ impl Test {
         match self {
             Self::Mean(test) => test.log_e(),
             Self::Ratio(test) => test.log_e(),
+            Self::Rate(test, _) => test.log_e(),
             Self::Level => 0.0,
         }
     }
@@ -55,6 +58,9 @@ fn harm_of(spec: &GaugeSpec) -> Test {
         (_, GaugeLimit::Max { max }) => mean(MeanSide::Above, max),
         (_, GaugeLimit::Min { min }) => mean(MeanSide::Below, min),
         (_, GaugeLimit::VsStable { margin }) => Test::Ratio(MeanDifference::new(libm::log1p(margin), FLOOR)),
+        (_, GaugeLimit::BelowStable { margin }) => {
+            Test::Rate(Throughput::new(RateSide::Lower, 1.0), 1.0 - margin)
+        }
     }
 }
 
@@ -65,12 +71,15 @@ fn pass_of(spec: &GaugeSpec) -> Test {
         (_, GaugeLimit::Max { max }) => mean(MeanSide::Below, max),
         (_, GaugeLimit::Min { min }) => mean(MeanSide::Above, min),
         (_, GaugeLimit::VsStable { margin }) => Test::Ratio(MeanDifference::new(-libm::log1p(margin), FLOOR)),
+        (_, GaugeLimit::BelowStable { margin }) => {
+            Test::Rate(Throughput::new(RateSide::Higher, 1.0), 1.0 - margin)
+        }
     }
 }
 
 impl Gauge {
     pub(crate) fn new(spec: &GaugeSpec) -> Self {
-        let compares = matches!(spec.limit, GaugeLimit::VsStable { .. });
+        let compares = matches!(spec.limit, GaugeLimit::VsStable { .. } | GaugeLimit::BelowStable { .. });
         Self {
             spec: spec.clone(),
             harm: harm_of(spec),
@@ -92,8 +101,10 @@ impl Gauge {
     /// Fresh mass, for a fault that begins late.
     pub(crate) fn tick(&mut self) {
         for test in [Some(&mut self.harm), self.witness.as_mut()].into_iter().flatten() {
-            if let Test::Mean(test) = test {
-                test.restart();
+            match test {
+                Test::Mean(test) => test.restart(),
+                Test::Rate(test, _) => test.restart(),
+                Test::Ratio(_) | Test::Level => {}
             }
         }
     }
@@ -116,6 +127,7 @@ impl Gauge {
             }
         }
         if let Some(stable) = stable {
+            self.count(reading, canary, stable);
             let [canary, stable] = [canary, stable].map(|value| libm::log(value.max(LEAST)));
             if let Test::Ratio(test) = &mut self.harm {
                 test.observe(canary, stable);
@@ -123,6 +135,19 @@ impl Gauge {
             if let Test::Ratio(test) = &mut self.pass {
                 test.observe(stable, canary);
             }
+        }
+    }
+
+    /// Rates are counts again here: that is what is certain about them.
+    fn count(&mut self, reading: &GaugeReading, canary: f64, stable: f64) {
+        let Some((canary_secs, stable_secs)) = reading.exposed else { return };
+        let events = |rate: f64, secs: f64| libm::round(rate * secs) as u64;
+        for test in [&mut self.harm, &mut self.pass] {
+            let Test::Rate(test, part) = test else { continue };
+            let of_canary =
+                Exposure { events: events(canary, canary_secs), instance_secs: *part * canary_secs };
+            let of_stable = Exposure { events: events(stable, stable_secs), instance_secs: stable_secs };
+            test.observe(of_canary, of_stable);
         }
     }
 
@@ -143,7 +168,9 @@ impl Gauge {
         let Some(last) = self.last else { return Outcome::NoData };
         let shown = match &self.pass {
             Test::Level => self.allows(last),
-            Test::Mean(_) | Test::Ratio(_) => self.pass.log_e() >= pass_limit && !self.both_bad(harm_limit),
+            Test::Mean(_) | Test::Ratio(_) | Test::Rate(..) => {
+                self.pass.log_e() >= pass_limit && !self.both_bad(harm_limit)
+            }
         };
         if shown { Outcome::Pass } else { Outcome::Undecided }
     }
@@ -152,7 +179,7 @@ impl Gauge {
         match self.spec.limit {
             GaugeLimit::Max { max } => value <= max,
             GaugeLimit::Min { min } => value >= min,
-            GaugeLimit::VsStable { .. } => true,
+            GaugeLimit::VsStable { .. } | GaugeLimit::BelowStable { .. } => true,
         }
     }
 
@@ -213,7 +240,10 @@ impl Gauge {
         let ratio = match (self.spec.limit, self.stable) {
             (GaugeLimit::Max { max }, _) => mean / max,
             (GaugeLimit::Min { min }, _) => min / mean.max(LEAST),
-            (GaugeLimit::VsStable { .. }, (0, _)) => return None,
+            (GaugeLimit::VsStable { .. } | GaugeLimit::BelowStable { .. }, (0, _)) => return None,
+            (GaugeLimit::BelowStable { margin }, (count, sum)) => {
+                (1.0 - margin) * (sum / count as f64) / mean.max(LEAST)
+            }
             (GaugeLimit::VsStable { margin }, (count, sum)) => {
                 mean / ((1.0 + margin) * (sum / count as f64).max(LEAST))
             }
@@ -226,6 +256,7 @@ impl Gauge {
             GaugeLimit::Max { max } => format!("at most {}", self.value_words(max)),
             GaugeLimit::Min { min } => format!("at least {}", self.value_words(min)),
             GaugeLimit::VsStable { margin } => format!("stable + {}", words::exact_percent(margin)),
+            GaugeLimit::BelowStable { margin } => format!("stable - {}", words::exact_percent(margin)),
         }
     }
 
@@ -233,6 +264,7 @@ impl Gauge {
         match self.spec.source {
             GaugeSource::Cpu | GaugeSource::Healthy => words::percent(value),
             GaugeSource::Memory => format!("{:.0} MB", value / 1e6),
+            GaugeSource::Throughput => format!("{value:.1} requests/s"),
             GaugeSource::Command { .. } => {
                 let text = format!("{value:.3}");
                 text.trim_end_matches('0').trim_end_matches('.').to_owned()
@@ -271,7 +303,7 @@ mod tests {
             let unrest =
                 |value: f64, phase: usize| value * (1.0 + 0.05 * f64::from((at + phase) as u32 % 3) - 0.05);
             let [canary, stable] = [Some(unrest(canary, 0)), Some(unrest(stable, 1))];
-            gauge.observe(&GaugeReading { gauge: "g".to_owned(), canary, stable });
+            gauge.observe(&GaugeReading { gauge: "g".to_owned(), canary, stable, exposed: None });
         }
     }
 
@@ -310,7 +342,12 @@ mod tests {
         read(&mut one, 0.2, 0.2, 40);
         one.enter_split();
         assert_eq!(one.outcome(PASS, HARM), Outcome::NoData);
-        one.observe(&GaugeReading { gauge: "g".to_owned(), canary: Some(f64::NAN), stable: None });
+        one.observe(&GaugeReading {
+            gauge: "g".to_owned(),
+            canary: Some(f64::NAN),
+            stable: None,
+            exposed: None,
+        });
         assert_eq!(one.outcome(PASS, HARM), Outcome::NoData);
     }
 
@@ -319,8 +356,50 @@ mod tests {
         let mut one = gauge(GaugeSource::Healthy, GaugeLimit::Min { min: 0.8 });
         read(&mut one, 0.5, 1.0, 1);
         assert_eq!(one.outcome(PASS, HARM), Outcome::Undecided);
-        one.observe(&GaugeReading { gauge: "g".to_owned(), canary: Some(1.0), stable: None });
+        one.observe(&GaugeReading { gauge: "g".to_owned(), canary: Some(1.0), stable: None, exposed: None });
         assert_eq!(one.outcome(PASS, HARM), Outcome::Pass);
+        assert_eq!(one.log_e_harm(), 0.0);
+    }
+
+    /// A tenth of the traffic, 20 requests answered per second by all, for so many seconds.
+    fn answered(gauge: &mut Gauge, canary_part: f64, seconds: usize) {
+        for at in 0..seconds {
+            let canary = canary_part * 20.0 * if at % 2 == 0 { 1.5 } else { 0.5 };
+            let exposed = Some((1.0, 9.0));
+            let (canary, stable) = (Some(canary), Some(20.0));
+            gauge.observe(&GaugeReading { gauge: "g".to_owned(), canary, stable, exposed });
+        }
+    }
+
+    #[test]
+    fn throughput_is_compared_as_counts_for_the_share_that_each_had() {
+        let limit = GaugeLimit::BelowStable { margin: 0.2 };
+        let new = || gauge(GaugeSource::Throughput, limit);
+        let mut alike = new();
+        answered(&mut alike, 1.0, 120);
+        assert_eq!(alike.outcome(PASS, HARM), Outcome::Pass, "{}", alike.numbers());
+        assert!(alike.blame(HARM) < 1.0);
+        let mut allowed = new();
+        answered(&mut allowed, 0.8, 600);
+        assert!(allowed.blame(HARM) < 1.0 && allowed.outcome(PASS, HARM) == Outcome::Undecided);
+        let mut half = new();
+        answered(&mut half, 0.5, 60);
+        assert!(half.blame(HARM) >= HARM, "{} {}", half.numbers(), half.log_e_harm());
+        assert_eq!(half.limit_words(), "stable - 20 %");
+        assert!(half.effect().is_some_and(|effect| effect > 1.5));
+    }
+
+    #[test]
+    fn throughput_without_time_says_nothing() {
+        let mut one = gauge(GaugeSource::Throughput, GaugeLimit::BelowStable { margin: 0.2 });
+        for exposed in [None, Some((0.0, 1.0)), Some((f64::NAN, 1.0)), Some((1.0, f64::INFINITY))] {
+            one.observe(&GaugeReading {
+                gauge: "g".to_owned(),
+                canary: Some(0.0),
+                stable: Some(1e12),
+                exposed,
+            });
+        }
         assert_eq!(one.log_e_harm(), 0.0);
     }
 }

@@ -6,6 +6,8 @@ use staunch_model::{GaugeReading, GaugeSource, GaugeSpec, InstanceId, RevisionDi
 use staunch_ports::Platform;
 use staunch_rollout::{InstanceStatus, Observed, Rollout};
 
+use crate::answered::Answered;
+
 /// When each gauge was read last.
 pub(crate) type Read = std::collections::BTreeMap<String, Timestamp>;
 
@@ -15,22 +17,32 @@ pub(crate) fn due(
     observed: &Observed,
     platform: &dyn Platform,
     read: &mut Read,
+    answered: &mut Answered,
     now: Timestamp,
 ) -> Vec<GaugeReading> {
     if !rollout.phase.is_exposed() {
         return vec![];
     }
     let mut readings = vec![];
+    let mut rates = None;
     for spec in &rollout.spec.gauges {
         let last = read.get(&spec.name).copied();
         // A clock that was set back reads at once.
         if last.is_some_and(|last| now >= last && now.since(last) < spec.every) {
             continue;
         }
+        if spec.source == GaugeSource::Throughput {
+            rates = rates.or_else(|| answered.read(rollout));
+            let Some(rates) = rates else { continue };
+            let (canary, stable, exposed) = (Some(rates.canary), Some(rates.stable), Some(rates.exposed));
+            readings.push(GaugeReading { gauge: spec.name.clone(), canary, stable, exposed });
+            continue;
+        }
         read.insert(spec.name.clone(), now);
         let of = |digest: &RevisionDigest| value(spec, rollout, observed, platform, digest, now);
         let stable = rollout.spec.from.as_ref().and_then(|from| of(&from.digest));
-        readings.push(GaugeReading { gauge: spec.name.clone(), canary: of(&rollout.spec.to.digest), stable });
+        let (gauge, canary) = (spec.name.clone(), of(&rollout.spec.to.digest));
+        readings.push(GaugeReading { gauge, canary, stable, exposed: None });
     }
     readings
 }
@@ -53,6 +65,8 @@ fn value(
     let grown = || observed.of(digest).filter(grown);
     match &spec.source {
         GaugeSource::Healthy => healthy(rollout, observed, digest),
+        // Counted from requests, not asked of instances.
+        GaugeSource::Throughput => None,
         GaugeSource::Cpu => mean(grown().map(|instance| Some(instance.cpu_ratio))),
         GaugeSource::Memory => mean(grown().map(|instance| Some(instance.memory_bytes as f64))),
         GaugeSource::Command { words } => {

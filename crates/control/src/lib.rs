@@ -2,6 +2,7 @@
 //!
 //! One thread owns every service's state. Everyone else talks to it through a [`Handle`].
 
+mod answered;
 mod book;
 mod budget;
 mod capture;

@@ -96,8 +96,10 @@ impl Loop {
         let young = is_young(&rollout, observed, now);
         for report in reports {
             case.observe(report, now, young);
+            watch.answered.note(&rollout, report);
         }
-        let gauges = gauges::due(&rollout, observed, self.platform.as_ref(), &mut watch.gauges_read, now);
+        let (read, answered) = (&mut watch.gauges_read, &mut watch.answered);
+        let gauges = gauges::due(&rollout, observed, self.platform.as_ref(), read, answered, now);
         case.read(gauges, now);
         // Going back is a person's decision: it is not argued with, and a first revision has nothing to be compared to.
         watch.judgement = (rollout.spec.kind == RolloutKind::Canary).then(|| case.hearing.judge());

@@ -28,6 +28,8 @@ pub enum GaugeSource {
     Memory,
     /// Ready instances as part of those that the share needs, 0 to 1.
     Healthy,
+    /// Requests per second that were answered well, as if all traffic came to the revision.
+    Throughput,
     /// A number that this command prints, in its own unit; `PORT` is the port of an instance of the revision.
     Command { words: Vec<String> },
 }
@@ -45,6 +47,10 @@ pub enum GaugeLimit {
     VsStable {
         margin: f64,
     },
+    /// At most this part below stable's, 0.10 = 10 %.
+    BelowStable {
+        margin: f64,
+    },
 }
 
 /// What was read of both revisions at one time, in the gauge's unit; `None` is "nothing could be read".
@@ -53,4 +59,7 @@ pub struct GaugeReading {
     pub gauge: String,
     pub canary: Option<f64>,
     pub stable: Option<f64>,
+    /// Of counts per time: seconds times the share of the traffic over which the canary and stable were counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exposed: Option<(f64, f64)>,
 }

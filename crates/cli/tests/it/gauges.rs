@@ -9,6 +9,7 @@ fn watched(release: u32) -> Draft {
         .set("canary", "steps", "[50, 100]")
         .set("gates", "healthy", "{ min = '80%' }")
         .set("gates", "cpu", "{ max = '2000%' }")
+        .set("gates", "throughput", "{ min = 1, max-below-stable = '50%' }")
         .set("gates.metric.queue", "command", command)
         .set("gates.metric.queue", "every", "'1s'")
         .set("gates.metric.queue", "max", "100")
@@ -20,7 +21,7 @@ fn a_value_of_ones_own_opens_its_gate_and_takes_a_bad_release_back() {
     let mut project = Project::running(&watched(1));
     let users = Load::start(project.listen);
     let said = project.deploy(&watched(2)).exits(0);
-    for gate in ["queue", "queue vs stable", "cpu", "healthy"] {
+    for gate in ["queue", "queue vs stable", "cpu", "healthy", "throughput", "throughput vs stable"] {
         assert!(said.err.contains(&format!("{gate}: ")) || said.err.contains(gate), "{gate}: {}", said.err);
     }
     let bad = project.deploy_begins(&watched(3));

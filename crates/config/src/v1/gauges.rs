@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use staunch_model::{GaugeLimit, GaugeSource, GaugeSpec, NoData};
+use staunch_model::{GaugeLimit, GaugeSource, GaugeSpec, NoData, ServiceSpec};
 
 use crate::codes::Code;
 use crate::reader::{Reader, Section};
@@ -22,8 +22,37 @@ pub(crate) fn read(reader: &mut Reader<'_>, gates: &Section<'_>) -> Vec<GaugeSpe
     let max = reader.get(&memory, "max", scalar::size).map(|bytes| bytes as f64);
     all.extend(process(reader, &memory, "memory", &GaugeSource::Memory, max));
     all.extend(healthy(reader, gates));
+    all.extend(throughput(reader, gates));
     all.extend(metrics(reader, gates));
     all
+}
+
+fn throughput(reader: &mut Reader<'_>, gates: &Section<'_>) -> Vec<GaugeSpec> {
+    let section = reader.section(gates, "throughput");
+    let min = reader.get(&section, "min", scalar::number).filter(|min| *min > 0.0);
+    let margin = reader.get(&section, "max-below-stable", scalar::share);
+    let no_data = no_data(reader, &section);
+    if section.is_present() && !given(&section, &["min", "max-below-stable"]) {
+        without_limit(reader, &section, "throughput");
+    }
+    let min = min.map(|min| GaugeLimit::Min { min });
+    let margin = margin.map(|margin| GaugeLimit::BelowStable { margin });
+    let limits = min.into_iter().chain(margin);
+    limits.map(|limit| spec("throughput", GaugeSource::Throughput, limit, PROCESSES, no_data)).collect()
+}
+
+/// Users who keep their version do not come in the proportion of the split.
+pub(crate) fn within(reader: &mut Reader<'_>, service: &Section<'_>, spec: &ServiceSpec) {
+    let compares = |gauge: &GaugeSpec| matches!(gauge.limit, GaugeLimit::BelowStable { .. });
+    if spec.edge.sticky.is_none() || !spec.gauges.iter().any(compares) {
+        return;
+    }
+    let place = |name: &str| service.value_span(name).unwrap_or_else(|| service.span.clone());
+    let message = "throughput cannot be compared with stable's where users keep their version";
+    let finding = Diagnostic::error(Code::ValuesDisagree, message, place("gates"))
+        .here("`max-below-stable` needs the shares of the split")
+        .and(place("edge"), "`sticky` changes them");
+    reader.report(finding.help("leave it out, or take `min`; or remove [edge.sticky]"));
 }
 
 fn process(
@@ -113,7 +142,7 @@ fn limits(max: Option<f64>, min: Option<f64>, margin: Option<f64>) -> impl Itera
 
 fn spec(name: &str, source: GaugeSource, limit: GaugeLimit, every: Duration, no_data: NoData) -> GaugeSpec {
     let name = match limit {
-        GaugeLimit::VsStable { .. } => format!("{name} vs stable"),
+        GaugeLimit::VsStable { .. } | GaugeLimit::BelowStable { .. } => format!("{name} vs stable"),
         GaugeLimit::Max { .. } | GaugeLimit::Min { .. } => name.to_owned(),
     };
     GaugeSpec { name, source, limit, every, no_data }

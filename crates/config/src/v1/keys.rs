@@ -614,6 +614,24 @@ static HEALTHY_GATE: Table = Table {
     ]],
 };
 
+static THROUGHPUT_GATE: Table = Table {
+    groups: &[&[
+        key(
+            "min",
+            Kind::Number,
+            Optional,
+            "At least so many requests per second, as if all traffic came to the new version.",
+        ),
+        key(
+            "max-below-stable",
+            Kind::Share { least: 1.0, most: 99.0 },
+            Optional,
+            "At most this part fewer than the running version, each for its share of the traffic.",
+        ),
+        NO_DATA,
+    ]],
+};
+
 pub(crate) static METRIC_GATE: Table = Table {
     groups: &[&[
         key(
@@ -679,6 +697,12 @@ pub(crate) static GATES: Table = Table {
             Kind::Table(&HEALTHY_GATE),
             Optional,
             "The ready instances as a share of those that the step needs.",
+        ),
+        key(
+            "throughput",
+            Kind::Table(&THROUGHPUT_GATE),
+            Optional,
+            "Requests that are answered well, per second: falls when a version cannot keep up.",
         ),
         key(
             "metric",

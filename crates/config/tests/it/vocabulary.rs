@@ -56,6 +56,7 @@ fn the_full_example_leaves_out_only_what_excludes_each_other() {
         "gates.latency-p95.no-data",
         "gates.latency-p99.no-data",
         "gates.metric",
+        "gates.throughput.max-below-stable",
         "health.command",
         "health.live.path",
         "health.live.tcp",
