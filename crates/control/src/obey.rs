@@ -53,7 +53,7 @@ impl Loop {
             }
             Order::Preflight(mut admission, reply) => {
                 admission.revision.label = self.label(&admission);
-                let said = self.preflight(&admission);
+                let said = self.foresee(&admission);
                 self.answer(&admission.spec.name, reply, Ok(said))
             }
             Order::Vote { mut admission, agrees, reply } => {

@@ -88,11 +88,7 @@ pub(crate) fn plan(
         changed: staunch_rollout::changed(from, to),
         requests_per_second: rate,
         path: path(spec, first),
-        notes: notes(spec, &steps, rate, first)
-            .into_iter()
-            .chain(view.dispersion.clone())
-            .chain(frozen(view))
-            .collect(),
+        notes: notes(spec, &steps, rate, first).into_iter().chain(view.dispersion.clone()).collect(),
         steps,
         budget: view.budget.clone(),
         bake_ms: millis(spec.strategy.bake),
@@ -193,13 +189,6 @@ fn seconds(requests: u64, per_second: f64) -> Option<Duration> {
         return Some(Duration::ZERO);
     }
     (per_second > 0.0).then(|| Duration::from_secs_f64((requests as f64 / per_second).min(1e9)))
-}
-
-/// A deploy would be refused.
-fn frozen(view: &ServiceView) -> Option<String> {
-    let budget = view.budget.as_ref().filter(|budget| budget.level.is_frozen())?;
-    let thaw = budget.standing.thaw_at.map(|at| format!(" until {at} at the latest")).unwrap_or_default();
-    Some(format!("the error budget is frozen{thaw}: a deploy is refused (exit 14)"))
 }
 
 /// What the strategy does beside its steps, in words.

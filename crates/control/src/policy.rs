@@ -2,20 +2,36 @@
 
 use std::collections::BTreeMap;
 
-use staunch_model::{Actor, Attestation, ServiceName, ServiceSpec, Timestamp};
+use staunch_model::{Actor, Attestation, PolicySpec, ServiceName, ServiceSpec, Timestamp};
 use staunch_rollout::{
-    Ask, Event, Facts, FindingCode, Freeze, Landscape, Phase, PolicyEvent, Preflight, PreflightFinding,
-    Service, Stop, artifact, preflight, stop,
+    Ask, Event, Facts, FindingCode, Freeze, Landscape, Phase, Place, PolicyEvent, Preflight,
+    PreflightFinding, Service, Stop, artifact, preflight, stop,
 };
 
 use crate::handle::Refused;
 use crate::order::{Admission, Decision};
 use crate::run::Loop;
+use crate::thrift::Frozen;
 
 impl Loop {
     /// All findings about a deploy, as the world is now.
     pub(crate) fn preflight(&self, admission: &Admission) -> Preflight {
         ask(admission, &self.book.services, self.clock.now())
+    }
+
+    /// The same with what refuses a deploy before it: the error budget, the checks and the score.
+    pub(crate) fn foresee(&mut self, admission: &Admission) -> Preflight {
+        let Preflight { mut findings, plan } = self.preflight(admission);
+        let policy = &admission.spec.policy;
+        let objections = self.objections(admission).into_iter();
+        findings.extend(objections.map(|objection| PreflightFinding::of(objection, policy)));
+        let stable = self.book.service(&admission.spec.name).stable.as_ref();
+        let changes = stable.is_some_and(|stable| stable.digest != admission.revision.digest);
+        if changes && !admission.pass.is_asked() {
+            findings.extend(self.frozen(&admission.spec.name).map(|frozen| of_budget(&frozen, policy)));
+        }
+        findings.sort_by_key(|finding| finding.severity);
+        Preflight { findings, plan }
     }
 
     /// Refuses, or gives what is to be recorded before the rollout: an emergency's overrides.
@@ -191,6 +207,12 @@ fn ask(admission: &Admission, services: &BTreeMap<ServiceName, Service>, now: Ti
         baked: &admission.baked,
         more: &admission.more,
     })
+}
+
+fn of_budget(frozen: &Frozen, policy: &PolicySpec) -> PreflightFinding {
+    let key = "slo".to_owned();
+    let line = policy.lines.0.get(&key).copied();
+    PreflightFinding::new(FindingCode::BudgetFrozen, Place { key, line }, frozen.to_string())
 }
 
 fn of_member(member: &ServiceName, finding: PreflightFinding) -> PreflightFinding {

@@ -73,7 +73,7 @@ impl Loop {
     }
 
     /// What runs already is not asked again.
-    fn objections(&mut self, member: &Admission) -> Vec<Objection> {
+    pub(crate) fn objections(&mut self, member: &Admission) -> Vec<Objection> {
         let Admission { spec, revision, checks, .. } = member;
         let service = self.book.service(&spec.name);
         if service.stable.as_ref().is_some_and(|stable| stable.digest == revision.digest) {

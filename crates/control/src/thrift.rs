@@ -25,7 +25,7 @@ pub struct PassRequest {
 }
 
 impl PassRequest {
-    fn is_asked(&self) -> bool {
+    pub(crate) fn is_asked(&self) -> bool {
         self.critical_fix || self.approved_by.is_some()
     }
 
@@ -106,7 +106,7 @@ impl Loop {
         Some(watch.budget.as_ref()?.facts(service.frozen, hearing, self.clock.now()))
     }
 
-    fn frozen(&self, name: &ServiceName) -> Option<Frozen> {
+    pub(crate) fn frozen(&self, name: &ServiceName) -> Option<Frozen> {
         let facts = self.budget_facts(name).filter(|facts| facts.level.is_frozen())?;
         let BudgetFacts { slo, level, left, thaw_at, .. } = facts;
         Some(Frozen { service: name.to_string(), level, left, reopen: slo.levels.reopen, thaw_at })

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use staunch_api::v1::{Plan, PlanStep};
+use staunch_api::v1::{Plan, PlanStep, PolicyFinding};
 use staunch_model::human_duration;
+use staunch_rollout::{Stop, finding_info};
 
 use crate::args::{Output, PlanArgs};
 use crate::commands::policy;
@@ -51,17 +52,23 @@ fn show(term: &Term, plan: &Plan) {
         ));
     }
     plan.vetting.lines.iter().for_each(|line| term.result(&format!("  {line}")));
-    for one in &plan.vetting.objections {
-        let place = term.paint_result(Tone::Bad, &one.place);
-        term.result(&format!("  ✕ {place} ({}): {}\n    {}", one.code, one.text, one.fix));
-    }
     plan.notes
         .iter()
         .for_each(|note| term.result(&format!("  {} {note}", term.paint_result(Tone::Warn, "!"))));
     policy::show(term, &plan.findings);
-    if plan.findings.iter().any(|finding| finding.severity == "error") {
-        term.result(&format!("  a deploy would be refused: {}", policy::summary(&plan.findings)));
+    if let Some(exit) = refusal(&plan.findings) {
+        term.result(&format!(
+            "  a deploy would be refused (exit {exit}): {}",
+            policy::summary(&plan.findings)
+        ));
     }
+}
+
+/// The exit status of a deploy that these findings refuse.
+fn refusal(findings: &[PolicyFinding]) -> Option<u8> {
+    let errors = findings.iter().filter(|finding| finding.severity == "error");
+    let stop = |finding: &PolicyFinding| finding_info(&finding.code).map_or(Stop::Policy, |info| info.stop);
+    errors.map(stop).min().map(Stop::exit)
 }
 
 fn step_line(step: &PlanStep) -> String {

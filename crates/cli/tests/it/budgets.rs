@@ -49,7 +49,7 @@ fn a_spent_budget_freezes_lets_a_critical_fix_through_and_thaws_by_itself() {
     let announced = thaw(&frozen);
 
     project.write(&with_objective(2));
-    project.run(&["plan"]).exits(0).says("frozen");
+    project.run(&["plan"]).exits(0).says("slo (line").says("budget is frozen").says("exit 14");
     project.run(&["status"]).exits(0).says("budget critical").says("thaws at 20");
     let text = project.run(&["deploy"]).exits(14).says("only a critical fix passes");
     let refused = project.run(&["deploy", "--output", "json"]).exits(14).json();

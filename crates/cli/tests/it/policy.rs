@@ -33,6 +33,9 @@ max-surge = 1
 requires = 'baked in staging'
 approvals = { count = 1, from = ['nobody-but-me'] }
 
+[checks]
+junit = 'junit*.xml'
+
 [[windows]]
 effect = 'deny'
 why = 'never'
@@ -50,6 +53,7 @@ upgrade-via = ['3.0.0']
     found.sort();
     let expected = [
         "approvers-too-few",
+        "check-missing",
         "frozen",
         "limit-exceeded",
         "limit-exceeded",

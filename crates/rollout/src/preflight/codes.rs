@@ -106,6 +106,27 @@ codes! {
     ApprovalRejected "approval-rejected" Rejected
         "Somebody who was asked said no to exactly this plan."
         "change what they object to, or let them approve"
+    BudgetFrozen "budget-frozen" Budget
+        "Too little of the error budget is left to risk a change; going back is possible all the same."
+        "fix what fails, wait until it thaws, or pass with `--critical-fix --reason … --approved-by NAME`"
+    CheckFailed "check-failed" Policy
+        "A report that `[checks]` requires says that the version does not meet its limit."
+        "mend what the report names, and make the report anew"
+    CheckMissing "check-missing" Policy
+        "A report that `[checks]` requires is not there."
+        "make the report before the deploy, or correct its path"
+    CheckStale "check-stale" Policy
+        "A report that `[checks]` requires is about other content than would be deployed, or too old."
+        "make the report anew"
+    CheckUnreadable "check-unreadable" Policy
+        "A report that `[checks]` requires cannot be read: cut off, of another form, too large, or hostile."
+        "make the report anew"
+    ConfidenceLow "confidence-low" Policy
+        "The score of the version is below the least that `[confidence]` lets through."
+        "`staunch plan` explains every point; smaller steps, passing checks and smaller changes raise it"
+    ConfidenceAsks "confidence-asks" Policy
+        "The score asks for a person, and the path has no step at which one could decide."
+        "give the canary a step at which a person can decide, for example steps = [5, 100]"
     StepBefore "step-before" Policy
         "What people do before the version is deployed, from its `[[version]]` entry."
         "do it, then deploy"

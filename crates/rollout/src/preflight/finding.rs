@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use staunch_model::PolicySpec;
+
 use super::codes::{FindingCode, Stop, finding_info};
+use crate::Objection;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -56,6 +59,12 @@ impl Finding {
         let info = code.info();
         let (code, fix) = (info.code.to_owned(), info.fix.to_owned());
         Self { code, severity: Severity::Error, place, text: text.into(), fix }
+    }
+    /// What speaks against the version itself, with its place in the file.
+    pub fn of(objection: Objection, policy: &PolicySpec) -> Self {
+        let Objection { code, place: key, text, fix } = objection;
+        let line = policy.lines.0.get(&key).copied();
+        Self { code, severity: Severity::Error, place: Place { key, line }, text, fix }
     }
     #[must_use]
     pub fn warning(self) -> Self {
