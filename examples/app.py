@@ -3,6 +3,8 @@
 
 errors   every second answer is a 500
 slow     every answer takes 300 ms
+hiccup   every fiftieth answer takes 300 ms
+grows    keeps a megabyte of each answer, up to 300 MB
 crash    ends with status 3 after twenty answers
 stuck    never becomes ready
 
@@ -17,6 +19,7 @@ import time
 VERSION = os.environ.get("VERSION", "v1")
 FAULT = os.environ.get("FAULT", "")
 answers = 0
+kept = []
 lock = threading.Lock()
 
 
@@ -30,7 +33,9 @@ class Shop(http.server.BaseHTTPRequestHandler):
         with lock:
             answers += 1
             number = answers
-        if FAULT == "slow":
+        if FAULT == "grows" and number <= 300:
+            kept.append(bytearray(1_000_000))
+        if FAULT == "slow" or (FAULT == "hiccup" and number % 50 == 0):
             time.sleep(0.3)
         if FAULT == "crash" and number > 20:
             print("cannot go on", file=sys.stderr, flush=True)

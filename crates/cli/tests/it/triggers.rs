@@ -75,6 +75,61 @@ fn restarts_are_counted_over_all_instances() {
     project.down();
 }
 
+/// New instances are warming up all the time: what compares with stable leaves them out, and triggers do not.
+fn warming(release: u32) -> Draft {
+    let draft = patient(release).set("evidence", "warm-up", "'10m'");
+    draft.set("triggers", "catastrophic", "'99%'").set("gates", "error-rate", "{ max = '90%' }")
+}
+
+#[test]
+fn failures_above_a_limit_take_the_release_back() {
+    let mut project = Project::running(&Draft::release(1));
+    let users = Load::start(project.listen);
+    let ill = warming(2).fault("some-errors");
+    let ill = ill.set("triggers", "error-rate", "{ warn = '2%', rollback = '5%', for = '1s' }");
+    project.deploy(&ill).exits(10).says("trigger error-rate warns").says("trigger error-rate fired");
+    assert_eq!(code(&project), "trigger-threshold");
+    drop(users);
+    project.down();
+}
+
+const SPIKE: &str = "{ increase = '50%', window = '5s', min-count = 10 }";
+
+#[test]
+fn a_spike_of_failures_takes_the_release_back() {
+    let mut project = Project::running(&Draft::release(1));
+    let users = Load::start(project.listen);
+    let ill = warming(2).fault("some-errors").set("triggers", "error-spike", SPIKE);
+    project.deploy(&ill).exits(10).says("trigger error-spike fired");
+    assert_eq!(code(&project), "trigger-error-spike");
+    drop(users);
+    project.down();
+}
+
+#[test]
+fn noise_that_stable_has_too_is_no_spike() {
+    let noisy = |release| Draft::release(release).fault("some-errors");
+    let noisy = |release| noisy(release).set("gates", "error-rate", "{ max = '60%' }");
+    let mut project = Project::running(&noisy(1));
+    let users = Load::start(project.listen);
+    project.deploy(&noisy(2).set("triggers", "error-spike", SPIKE)).exits(0);
+    drop(users);
+    project.down();
+}
+
+#[test]
+fn a_busy_core_and_missing_instances_take_the_release_back() {
+    let mut project = Project::running(&Draft::release(1));
+    let spins = patient(2).fault("spins").set("triggers", "cpu", "{ max = '20%', for = '1s' }");
+    project.deploy(&spins).exits(10).says("trigger cpu fired");
+    assert_eq!(code(&project), "trigger-resource");
+    let crashes = patient(3).fault("crashes-when-ready").set("triggers", "crash-exits", "100");
+    let crashes = crashes.set("triggers", "healthy", "{ min = '80%', for = '200ms' }");
+    project.deploy(&crashes).exits(10).says("trigger healthy fired");
+    assert_eq!(code(&project), "trigger-unhealthy");
+    project.down();
+}
+
 #[test]
 fn a_rollout_that_waits_for_a_person_has_a_deadline_too() {
     let mut project = Project::running(&Draft::release(1));

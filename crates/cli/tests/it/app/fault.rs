@@ -33,9 +33,11 @@ pub(crate) enum Fault {
     Endless,
     /// One in eight of its first pages is a 500.
     Cold,
+    /// A core is busy with nothing.
+    Spins,
 }
 
-const NAMES: [(&str, Fault); 18] = [
+const NAMES: [(&str, Fault); 19] = [
     ("none", Fault::None),
     ("errors", Fault::Errors),
     ("some-errors", Fault::SomeErrors),
@@ -54,6 +56,7 @@ const NAMES: [(&str, Fault); 18] = [
     ("other-price", Fault::OtherPrice),
     ("endless", Fault::Endless),
     ("cold", Fault::Cold),
+    ("spins", Fault::Spins),
 ];
 
 impl Fault {
@@ -77,6 +80,7 @@ impl Fault {
             Self::Deaf => drop(spawn(ignore_sigterm)),
             Self::Floods => drop(spawn(flood)),
             Self::Leaks => drop(spawn(leak)),
+            Self::Spins => drop(spawn(spin)),
             Self::None
             | Self::Errors
             | Self::SomeErrors
@@ -113,6 +117,12 @@ fn flood() {
     let line = format!("{}\n", "x".repeat(1_000));
     let mut out = std::io::stdout();
     while out.write_all(line.as_bytes()).is_ok() {}
+}
+
+fn spin() {
+    loop {
+        std::hint::spin_loop();
+    }
 }
 
 /// 20 MB at a time, up to a size that hurts nobody.

@@ -121,6 +121,7 @@ fn answer(stream: &mut TcpStream, request: &Request, fault: Fault) -> io::Result
         | Fault::Deaf
         | Fault::Floods
         | Fault::Leaks
+        | Fault::Spins
         | Fault::SlowStart
         | Fault::Cold => page(stream, 200, &RELEASE),
     }
