@@ -52,9 +52,6 @@ codes! {
     Conflict "conflict" 409 exit 16
         "This is not possible now"
         "The service is in another state than the command needs. `allowed_actions` lists what can be done now."
-    Vetoed "version-refused" 422 exit 15
-        "This version is refused before its first user"
-        "The detail names each check and the score that speak against it; `staunch plan` explains every point. What runs goes on."
     BudgetFrozen "budget-frozen" 409 exit 14
         "The error budget is frozen"
         "Too little of it is left to risk a change; `thaw_at` says when it ends at the latest and `staunch budget` shows why. Fix what fails, or pass with --critical-fix --reason TEXT --approved-by NAME. A rollback is never refused."

@@ -91,7 +91,6 @@ impl From<Refused> for Refusal {
             Refused::UnknownRevision { .. } => (Code::UnknownRevision, vec![]),
             Refused::UnknownRelease { .. } => (Code::UnknownRelease, vec![]),
             Refused::Conflict { allowed, .. } => (Code::Conflict, allowed),
-            Refused::Vetoed { .. } => (Code::Vetoed, vec![]),
             Refused::Config(_) => (Code::ConfigInvalid, vec![]),
             Refused::Platform(_) => (Code::PlatformRefused, vec![]),
             Refused::Journal(_) => (Code::JournalRefused, vec![]),

@@ -56,9 +56,6 @@ pub enum Refused {
     UnknownRevision { service: String, name: String, known: String },
     #[error("{service}: {message}")]
     Conflict { service: String, message: String, allowed: Vec<String> },
-    /// What is asked before a version's first user speaks against it.
-    #[error("{service}: this version is refused:{listed}")]
-    Vetoed { service: String, listed: String },
     /// Something that was asked before says no; `stop` is the gravest of the findings.
     #[error("{service}: {}", summary(findings))]
     Preflight { service: String, stop: Stop, findings: Vec<PreflightFinding> },

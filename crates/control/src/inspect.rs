@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use staunch_model::{CheckResult, ServiceSpec};
-use staunch_rollout::Objection;
 
 use crate::handle::{Handle, Refused};
 
@@ -21,10 +20,4 @@ impl Handle {
         let read = tokio::task::spawn_blocking(move || inspector(&spec)).await;
         read.map_err(|error| Refused::Platform(error.to_string()))
     }
-}
-
-/// All objections, a line each.
-pub(crate) fn listed(objections: &[Objection]) -> String {
-    let line = |one: &Objection| format!("\n  {} ({}): {}\n    {}", one.place, one.code, one.text, one.fix);
-    objections.iter().map(line).collect()
 }

@@ -5,11 +5,11 @@ use std::time::Duration;
 use staunch_model::{
     Actor, Revision, RevisionDigest, RolloutId, RolloutKind, RolloutSpec, ServiceName, ServiceSpec,
 };
-use staunch_rollout::{Event, Phase, Rollout, Service, Vetting};
+use staunch_rollout::{Event, Phase, PreflightFinding, Rollout, Service, Stop, Vetting};
 
 use crate::handle::{Deployed, Refused};
-use crate::inspect;
 use crate::order::{Admission, Answer, Instruction, Order, Reply};
+use crate::policy;
 use crate::run::Loop;
 use crate::watch::Watch;
 
@@ -121,8 +121,8 @@ impl Loop {
         };
         let mut admission = admission;
         admission.revision.label = self.label(&admission);
-        let vetting = vetted(&service, &mut admission)?;
         let before = if admission.cleared { vec![] } else { self.clear(&admission)? };
+        let vetting = vetted(&service, &mut admission)?;
         let Admission { spec, revision, by, reason, .. } = admission;
         self.platform.declare(&spec).map_err(|error| Refused::Platform(error.to_string()))?;
         let id = self.book.next_rollout().map_err(|error| Refused::Journal(error.to_string()))?;
@@ -276,7 +276,8 @@ fn vetted(service: &Service, admission: &mut Admission) -> Result<Vetting, Refus
     if objections.is_empty() {
         return Ok(vetting);
     }
-    Err(Refused::Vetoed { service: spec.name.to_string(), listed: inspect::listed(&objections) })
+    let against = |objection| PreflightFinding::of(objection, &spec.policy);
+    Err(policy::refused(&spec.name, Stop::Policy, objections.into_iter().map(against).collect()))
 }
 
 fn already(name: &ServiceName, active: &Rollout, digest: &RevisionDigest) -> Result<Deployed, Refused> {

@@ -36,7 +36,7 @@ impl Loop {
 
     /// Refuses, or gives what is to be recorded before the rollout: an emergency's overrides.
     pub(crate) fn clear(&mut self, admission: &Admission) -> Result<Vec<Event>, Refused> {
-        let Preflight { findings, plan } = self.preflight(admission);
+        let Preflight { findings, plan } = self.foresee(admission);
         let emergency = admission.emergency.as_deref();
         let (overridden, findings) = override_some(findings, emergency.is_some());
         match stop(&findings) {
@@ -69,7 +69,10 @@ impl Loop {
                 let said = ask(&one, &services, self.clock.now());
                 let asks = said.findings.iter().any(|finding| finding.is(FindingCode::ApprovalNeeded));
                 plans.extend(asks.then_some((ready.len(), said.plan)));
-                findings.extend(said.findings.into_iter().map(|finding| of_member(&one.spec.name, finding)));
+                let against = |objection| PreflightFinding::of(objection, &one.spec.policy);
+                let objections = self.objections(&one).into_iter().map(against);
+                let all = said.findings.into_iter().chain(objections);
+                findings.extend(all.map(|finding| of_member(&one.spec.name, finding)));
             }
             let name = one.spec.name.clone();
             let fold = services.entry(name.clone()).or_insert_with(|| Service::new(name));

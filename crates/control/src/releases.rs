@@ -10,7 +10,6 @@ use staunch_rollout::{
 
 use crate::PassRequest;
 use crate::handle::{Deployed, Refused};
-use crate::inspect;
 use crate::order::Admission;
 use crate::run::Loop;
 
@@ -35,7 +34,6 @@ impl Loop {
             let (service, message) = (name.to_string(), busy.join("; "));
             return Err(Refused::Conflict { service, message, allowed: vec![] });
         }
-        self.refuse_members(&name, &members)?;
         for (one, _) in &members {
             self.budget_opens(&one.spec.name)?;
         }
@@ -53,23 +51,6 @@ impl Loop {
         let started = ReleaseEvent::ReleaseStarted { name, by: by.clone(), reason, members };
         self.record_release(id, &Actor::Person(by), &started)?;
         Ok(id.0)
-    }
-
-    /// Everything that speaks against any member, at once.
-    fn refuse_members(
-        &mut self,
-        release: &ServiceName,
-        members: &[(Admission, Vec<ServiceName>)],
-    ) -> Result<(), Refused> {
-        let mut listed = String::new();
-        for (member, _) in members {
-            let objections = self.objections(member);
-            let of_member =
-                |one: Objection| Objection { place: format!("{}.{}", member.spec.name, one.place), ..one };
-            listed.push_str(&inspect::listed(&objections.into_iter().map(of_member).collect::<Vec<_>>()));
-        }
-        let service = release.to_string();
-        if listed.is_empty() { Ok(()) } else { Err(Refused::Vetoed { service, listed }) }
     }
 
     /// What runs already is not asked again.

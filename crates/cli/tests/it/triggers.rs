@@ -110,6 +110,7 @@ fn a_spike_of_failures_takes_the_release_back() {
 fn noise_that_stable_has_too_is_no_spike() {
     let noisy = |release| Draft::release(release).fault("some-errors");
     let noisy = |release| noisy(release).set("gates", "error-rate", "{ max = '60%' }");
+    let noisy = |release| noisy(release).set("triggers", "catastrophic", "'90%'");
     let mut project = Project::running(&noisy(1));
     let users = Load::start(project.listen);
     project.deploy(&noisy(2).set("triggers", "error-spike", SPIKE)).exits(0);
@@ -120,10 +121,13 @@ fn noise_that_stable_has_too_is_no_spike() {
 #[test]
 fn a_busy_core_and_missing_instances_take_the_release_back() {
     let mut project = Project::running(&Draft::release(1));
+    let users = Load::start(project.listen);
     let spins = patient(2).fault("spins").set("triggers", "cpu", "{ max = '20%', for = '1s' }");
     project.deploy(&spins).exits(10).says("trigger cpu fired");
     assert_eq!(code(&project), "trigger-resource");
     let crashes = patient(3).fault("crashes-when-ready").set("triggers", "crash-exits", "100");
+    // Users would show it sooner.
+    users.stop().unharmed();
     let crashes = crashes.set("triggers", "healthy", "{ min = '80%', for = '200ms' }");
     project.deploy(&crashes).exits(10).says("trigger healthy fired");
     assert_eq!(code(&project), "trigger-unhealthy");
