@@ -16,7 +16,7 @@ health.path = "/healthz"
 canary = { steps = [50, 100], hold = "500ms", bake = "1s" }
 gates = { error-rate = { max = "5%" }, blast-radius = "5%" }
 evidence.warm-up = "1s"
-slo = { target = "99.9%", window = "60s" }
+slo = { target = "99.9%", window = "40s" }
 TOML
 }
 

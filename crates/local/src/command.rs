@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use crate::launch;
 
@@ -63,29 +63,50 @@ fn finish(
     command.args(resolved.words.iter().skip(1)).current_dir(dir).envs(env).process_group(0);
     command.stdin(Stdio::null()).stdout(file).stderr(copy);
     let mut child = command.spawn().map_err(|error| format!("{}: {error}", resolved.program.display()))?;
-    await_end(&mut child, timeout).map_err(|error| error.to_string())
+    await_end(&mut child, timeout, Leftovers::Stay).map_err(|error| error.to_string())
 }
 
-/// `None` when its time was over: then its group is killed as a whole, what it left behind included.
-pub(crate) fn await_end(child: &mut Child, limit: Duration) -> std::io::Result<Option<ExitStatus>> {
+/// What becomes of processes that a command left behind in its group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leftovers {
+    /// They stay when it ended in time: what it set up may have to run on.
+    Stay,
+    End,
+}
+
+/// `None` when its time was over: then its group is killed as a whole.
+pub(crate) fn await_end(
+    child: &mut Child,
+    limit: Duration,
+    leftovers: Leftovers,
+) -> std::io::Result<Option<ExitStatus>> {
+    let in_time = ends_within(child, limit);
+    if !in_time || leftovers == Leftovers::End {
+        // Nothing is left in it: that is as well.
+        let _gone = pid(child).map(|group| kill_process_group(group, Signal::KILL));
+    }
+    let status = child.wait()?;
+    Ok(in_time.then_some(status))
+}
+
+/// It is not reaped by this: until its group is gone its number must stay its own.
+fn ends_within(child: &Child, limit: Duration) -> bool {
+    let Some(pid) = pid(child) else { return false };
     let deadline = Instant::now() + limit;
+    let look = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
     loop {
-        match child.try_wait()? {
-            Some(status) => return Ok(Some(status)),
-            None if Instant::now() < deadline => std::thread::sleep(LOOK),
-            None => {
-                kill(child);
-                return Ok(None);
-            }
+        if !matches!(waitid(WaitId::Pid(pid), look), Ok(None)) {
+            return true;
         }
+        if Instant::now() >= deadline {
+            return false;
+        }
+        std::thread::sleep(LOOK);
     }
 }
 
-fn kill(child: &mut Child) {
-    if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-        let _gone = kill_process_group(group, Signal::KILL);
-    }
-    drop(child.wait());
+fn pid(child: &Child) -> Option<Pid> {
+    i32::try_from(child.id()).ok().and_then(Pid::from_raw)
 }
 
 fn words_of(status: ExitStatus) -> String {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use staunch_model::InstanceId;
 
-use crate::command::await_end;
+use crate::command::{Leftovers, await_end};
 use crate::launch::{environment, resolve};
 use crate::protocol::InstanceSpec;
 
@@ -77,7 +77,7 @@ fn run(instance: &InstanceSpec, words: &[String]) -> Option<f64> {
 }
 
 fn finish(mut child: Child) -> Option<f64> {
-    let status = await_end(&mut child, LIMIT).ok()?;
+    let status = await_end(&mut child, LIMIT, Leftovers::End).ok()?;
     status.filter(std::process::ExitStatus::success)?;
     let mut text = String::new();
     child.stdout.take()?.take(MOST_BYTES).read_to_string(&mut text).ok()?;
