@@ -1,6 +1,6 @@
 //! Everything CI runs, in the order in which it fails fastest.
 
-use crate::{generate, layers, setup, shell};
+use crate::{examples, generate, layers, setup, shell};
 
 pub(crate) fn run() -> Result<(), String> {
     setup::install()?;
@@ -17,15 +17,5 @@ pub(crate) fn run() -> Result<(), String> {
     cargo(&["build", "--release", "--workspace"])?;
     cargo(&["nextest", "run", "--release", "--workspace", "--no-fail-fast"])?;
     cargo(&["test", "--release", "--workspace", "--doc", "--quiet"])?;
-    examples()
-}
-
-/// The book's stories, with the released binary: each ends badly when it did not go as told.
-fn examples() -> Result<(), String> {
-    let folder = shell::root().join("examples");
-    let list = std::fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let mut runs: Vec<_> = list.flatten().map(|entry| entry.path().join("run.sh")).collect();
-    runs.retain(|run| run.exists());
-    runs.sort();
-    runs.iter().try_for_each(|run| shell::run(&run.to_string_lossy(), &[]))
+    examples::run()
 }
