@@ -1,6 +1,6 @@
 # A hundred services that do nothing: what watching them costs.
 
-services=${quick:+10}; services=${services:-100}
+services=${quick:+10}; services=${BENCH_SERVICES:-${services:-100}}
 window=${quick:+5}; window=${window:-30}
 
 new_service
@@ -18,7 +18,7 @@ many >"$dir/staunch.toml"
 all_healthy() { [ "$(ctl status 2>/dev/null | grep -c ' healthy ')" -eq "$services" ]; }
 "$staunch" --file "$dir/staunch.toml" --progress plain up >"$dir/up.log" 2>&1 &
 up=$!
-until_true 180 "$services services are healthy" all_healthy
+until_true 600 "$services services are healthy" all_healthy
 await_peace
 
 declare -A pids=([control]=$(control_pid) [keeper]=$(keeper_pid) [edge]=$(edge_pid)) before=() share=()
