@@ -11,6 +11,7 @@ mod keys;
 mod lock;
 mod project;
 mod remote;
+mod source;
 mod term;
 mod view;
 

@@ -62,16 +62,22 @@ impl Place {
 
     /// The file's content, or all its findings at once.
     pub(crate) fn read(&self, term: &Term) -> Result<Parsed, Failure> {
-        let text = self.text()?;
-        let name = self.file.display().to_string();
-        let parsed = parse_in(&text, self.environment.as_deref());
-        let mut parsed = parsed.map_err(|findings| {
-            let listing = findings.render(&text, &name, term.color_for_errors());
-            Failure::new(Exit::Config, format!("{listing}\n\n{}", findings.summary()))
-        })?;
-        let folder = self.file.parent().unwrap_or(Path::new("."));
-        crate::git::name_versions(&mut parsed.project.services, folder);
+        let mut parsed = self.parse(&self.text()?, term)?;
+        crate::git::name_versions(&mut parsed.project.services, self.folder());
         Ok(parsed)
+    }
+
+    /// The same of a text, with no name for versions that a commit names.
+    pub(crate) fn parse(&self, text: &str, term: &Term) -> Result<Parsed, Failure> {
+        let name = self.file.display().to_string();
+        parse_in(text, self.environment.as_deref()).map_err(|findings| {
+            let listing = findings.render(text, &name, term.color_for_errors());
+            Failure::new(Exit::Config, format!("{listing}\n\n{}", findings.summary()))
+        })
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.file.parent().unwrap_or(Path::new("."))
     }
 
     /// Where control listens for commands: beside the other sockets of this data directory.

@@ -15,10 +15,10 @@ use crate::order::{Admission, Decision, Instruction, Order};
 use crate::{DeployOptions, Expect, Frozen, PassRequest, PlanView, ServiceView, plan, policy};
 
 /// Reads the configuration anew: commands come from there and from nowhere else.
-pub type SpecSource = Arc<dyn Fn() -> Result<Vec<ServiceSpec>, String> + Send + Sync>;
+pub type SpecSource = Arc<dyn Fn() -> Result<Arc<Vec<ServiceSpec>>, String> + Send + Sync>;
 
 /// The releases of the configuration, read anew.
-pub type ReleaseSource = Arc<dyn Fn() -> Result<Vec<ReleaseSpec>, String> + Send + Sync>;
+pub type ReleaseSource = Arc<dyn Fn() -> Result<Arc<Vec<ReleaseSpec>>, String> + Send + Sync>;
 
 /// The answer to a deploy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -201,7 +201,6 @@ impl Handle {
         let baked = self.attested(&spec).await?;
         let checks = self.inspect(&spec).await?;
         let DeployOptions { reason, emergency, pass, .. } = options;
-        let specs = Arc::new(specs);
         let (more, by, cleared) = (vec![], by.to_owned(), false);
         Ok(Admission { spec, specs, baked, more, emergency, cleared, revision, checks, by, reason, pass })
     }

@@ -99,7 +99,7 @@ impl Handle {
             [] => "[release.NAME] tables describe them".to_owned(),
             names => format!("it has {}", names.join(", ")),
         };
-        let found = specs.into_iter().find(|spec| spec.name.as_str() == name);
+        let found = specs.iter().find(|spec| spec.name.as_str() == name).cloned();
         found.ok_or_else(|| Refused::UnknownRelease { name: name.to_owned(), known })
     }
 

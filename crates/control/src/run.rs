@@ -68,7 +68,7 @@ pub fn start(parts: Parts) -> Result<(Control, Handle), Refused> {
     let (book, end) = Book::open(parts.journal).map_err(|error| Refused::Journal(error.to_string()))?;
     let specs = (parts.specs)().map_err(Refused::Config)?;
     refuse_orphans(&book, &specs)?;
-    for spec in &specs {
+    for spec in specs.iter() {
         parts.platform.declare(spec).map_err(|error| Refused::Platform(error.to_string()))?;
     }
     let clock: Arc<dyn Clock> = Arc::new(SteadyClock::starting_after(end));
@@ -89,7 +89,7 @@ pub fn start(parts: Parts) -> Result<(Control, Handle), Refused> {
     };
     let stop = Arc::new(Notify::new());
     let hands = (parts.platform, parts.recorder, parts.attestor);
-    let mut looping = Loop::new(book, specs, hands, clock, entries, publish);
+    let mut looping = Loop::new(book, specs.to_vec(), hands, clock, entries, publish);
     looping.runner = parts.runner;
     let stopped = stop.clone();
     let thread = std::thread::Builder::new()

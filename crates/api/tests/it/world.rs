@@ -62,11 +62,11 @@ impl World {
             reader: Box::new(journal.clone()),
             platform: platform.clone(),
             recorder: Box::new(staunch_ports::Forgetful),
-            releases: std::sync::Arc::new(|| Ok(vec![])),
+            releases: std::sync::Arc::new(|| Ok(std::sync::Arc::default())),
             checks: staunch_control::no_checks(),
             attestor: Arc::new(staunch_ports::Forgetful),
             runner: staunch_control::no_runner(),
-            specs: Arc::new(move || source.lock().unwrap().clone()),
+            specs: Arc::new(move || source.lock().unwrap().clone().map(Arc::new)),
         })
         .unwrap();
         let dir = tempfile::tempdir().unwrap();

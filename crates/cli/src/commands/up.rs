@@ -18,6 +18,7 @@ use crate::args::UpArgs;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::lock::Lock;
 use crate::project::Place;
+use crate::source::Source;
 use crate::term::{Term, Tone};
 use crate::view::story::StoryLine;
 
@@ -103,14 +104,10 @@ fn start_control(
     let open = || {
         SqliteJournal::open(&place.journal()).map_err(|error| Failure::new(Exit::Internal, error.to_string()))
     };
-    let (file, term) = (place.clone(), *term);
-    let specs: SpecSource = Arc::new(move || {
-        file.read(&term).map(|parsed| parsed.project.services).map_err(|failure| failure.message)
-    });
-    let (file, silent) = (place.clone(), term);
-    let releases: ReleaseSource = Arc::new(move || {
-        file.read(&silent).map(|parsed| parsed.project.releases).map_err(|failure| failure.message)
-    });
+    let file = Arc::new(Source::new(place, *term));
+    let same = file.clone();
+    let specs: SpecSource = Arc::new(move || file.services().map_err(|failure| failure.message));
+    let releases: ReleaseSource = Arc::new(move || same.releases().map_err(|failure| failure.message));
     let recorder = Box::new(FileRecorder::new(&place.recordings())?);
     let (journal, reader) = (Box::new(open()?), Box::new(open()?));
     let checks = crate::checks::inspector(place);
