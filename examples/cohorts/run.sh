@@ -118,8 +118,8 @@ until_step 'only who gets it by name'
 testers 'Cookie: session=1'
 python3 - "$port" <<'PY'
 import http.client, sys
-shop = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]), timeout=10)
-for _ in range(600):
+for _ in range(200):
+    shop = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]), timeout=10)
     shop.request("GET", "/", headers={"Cookie": "session=1"})
     assert shop.getresponse().read()
 PY
