@@ -82,6 +82,9 @@ impl Judge {
     fn absolute_words(&self, gate: &Gate) -> String {
         let limit = gate.limit_words();
         let Test::LatencyMax { absolute, max, quantile, .. } = gate.test else {
+            if let Some(by_name) = self.blame_cohort(gate) {
+                return format!("{by_name}, limit {limit}");
+            }
             let (window, recent) = self.harm.compared.worst().unwrap_or((self.judged, false));
             return format!("{}{}, limit {limit}", words::both(window), when(recent));
         };
@@ -90,6 +93,15 @@ impl Judge {
         let allowed = words::exact_percent(self.harm.absolute[absolute].limit);
         let slower = words::both(counts);
         format!("{}; slower than {limit}: {slower}, allowed {allowed}", latencies(latency, quantile, &limit))
+    }
+
+    /// The users who were sent by name, when they alone show it.
+    fn blame_cohort(&self, gate: &Gate) -> Option<String> {
+        let Test::ErrorMax { max, .. } = gate.test else { return None };
+        let counts = self.cohort.as_ref()?.counts();
+        let others = self.harm.compared.whole.canary.rate().unwrap_or(0.0);
+        let worse = counts.rate().is_some_and(|rate| rate > max && rate > others);
+        worse.then(|| words::arm("by name: canary", counts))
     }
 
     /// The present split's latencies, or the whole rollout's when it has none yet.
@@ -102,7 +114,12 @@ impl Judge {
         let guard = &self.harm.guard;
         let limit = words::exact_percent(guard.limit);
         let when = if self.warming { " while warming up" } else { "" };
-        format!("too many requests fail{when}: {}, limit {limit}", words::both(guard.counts))
+        let by_name =
+            self.cohort.as_ref().map(|cohort| cohort.counts()).filter(|counts| counts.failures() > 0);
+        let by_name =
+            by_name.map(|counts| format!(" ({} of {} by name)", counts.failures(), counts.attempts()));
+        let by_name = by_name.unwrap_or_default();
+        format!("too many requests fail{when}: {}{by_name}, limit {limit}", words::both(guard.counts))
     }
 }
 

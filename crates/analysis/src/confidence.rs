@@ -188,8 +188,13 @@ fn canary_health(before: Option<Before>) -> Told {
 
 /// Four fifths for how few meet it first, one fifth for how gently the share rises after that.
 fn blast_radius(strategy: &Strategy) -> Told {
-    let path: Vec<f64> =
-        strategy.steps.iter().map(|step| step.weight).chain([Weight::FULL]).map(Weight::ratio).collect();
+    let path: Vec<f64> = strategy
+        .steps
+        .iter()
+        .map(|step| strategy.reach(step.weight))
+        .chain([Weight::FULL])
+        .map(Weight::ratio)
+        .collect();
     let first = path.first().copied().unwrap_or(1.0);
     let jump = path.windows(2).map(|pair| pair[1] - pair[0]).fold(0.0, f64::max);
     let jump = if path.len() < 2 { 1.0 } else { jump };

@@ -35,6 +35,7 @@ pub(crate) fn failure(client: u64) -> Failure {
         shielded: false,
         warming: false,
         twin: None,
+        chosen: false,
     }
 }
 

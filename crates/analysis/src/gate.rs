@@ -5,10 +5,11 @@ use staunch_evidence::{Counts, NonInferiorityBand, OneSample, requests_to_pass};
 use staunch_model::{GateLimit, GateSpec, Histogram, SplitGeneration};
 
 use crate::absolute::Absolute;
+use crate::cohort::alone;
 use crate::harm::{Harm, Source};
 use crate::intake::Arms;
 use crate::latency::{first_bucket_from, slow};
-use crate::look::SplitLook;
+use crate::look::{ArmLook, SplitLook};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Gate {
@@ -107,6 +108,20 @@ impl Gate {
                 if present {
                     pass.observe(counts.canary);
                 }
+            }
+            Test::ErrorVsStable { .. }
+            | Test::BlastRadius { .. }
+            | Test::LatencyVsStable { .. }
+            | Test::Unanswerable => {}
+        }
+    }
+
+    /// What was sent by name breaks a limit like any other request, and opens no gate.
+    pub(crate) fn observe_chosen(&self, harm: &mut Harm, chosen: &ArmLook) {
+        match &self.test {
+            Test::ErrorMax { absolute, .. } => harm.absolute[*absolute].observe(alone(chosen.raw())),
+            Test::LatencyMax { absolute, max, .. } => {
+                harm.absolute[*absolute].observe(alone(slow(&chosen.latency, *max)));
             }
             Test::ErrorVsStable { .. }
             | Test::BlastRadius { .. }

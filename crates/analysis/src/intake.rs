@@ -20,6 +20,9 @@ pub(crate) struct Subject {
     pub(crate) stable: Option<RevisionDigest>,
     /// Whether users stick to a side: failures are then counted per client.
     pub(crate) sticky: bool,
+    /// Some requests are sent to the canary by name.
+    #[serde(default)]
+    by_name: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +87,12 @@ impl Intake {
         let mut baselines = Baselines::default();
         for sample in &report.samples {
             let Some(side) = self.subject.side_of(&sample.service, &sample.revision) else { continue };
+            if self.subject.by_name {
+                draft.note_cohort(sample);
+            }
+            if sample.chosen {
+                continue;
+            }
             baselines.note(sample);
             if is_compared(side, sample.twin) {
                 // Groups are compared where users keep to a side, and nowhere else.
@@ -116,7 +125,7 @@ impl Intake {
     fn forgive_repeated(&mut self, report: &EdgeReport, at: Timestamp, draft: &mut Draft) {
         for failure in &report.failures {
             let Some(side) = self.subject.side_of(&failure.service, &failure.revision) else { continue };
-            if !is_compared(side, failure.twin) {
+            if failure.chosen || !is_compared(side, failure.twin) {
                 continue;
             }
             let clients =
@@ -156,6 +165,15 @@ impl Draft {
             counts.0 += attempts;
             counts.1 += failed;
         }
+    }
+
+    fn note_cohort(&mut self, sample: &Sample) {
+        let split = self.splits.entry(sample.generation).or_default();
+        split.cohort.note(&sample.outcomes);
+        if sample.chosen {
+            split.cohort.add(sample);
+        }
+        split.share = share(sample);
     }
 
     fn forgive(&mut self, failure: &Failure, side: Side, group: u16) {
@@ -211,6 +229,7 @@ impl Subject {
             canary: spec.to.digest.clone(),
             stable: spec.from.as_ref().map(|revision| revision.digest.clone()),
             sticky,
+            by_name: spec.strategy.who.is_some(),
         }
     }
 

@@ -9,6 +9,7 @@ use staunch_model::{GaugeReading, Histogram, NoData, SplitGeneration, Timestamp,
 
 use crate::GateReading;
 use crate::absolute::Absolute;
+use crate::cohort::{Cohort, CohortLook, alone};
 use crate::forecast::Needs;
 use crate::gate::{Gate, Present};
 use crate::gauge::{Gauge, Levels};
@@ -42,6 +43,8 @@ pub struct Judge {
     /// Since the rollout began, warm-up included.
     pub(crate) judged: Arms<Counts>,
     pub(crate) latency: Arms<Histogram>,
+    #[serde(default)]
+    pub(crate) cohort: Option<Cohort>,
     /// Harm once decided stays decided: the level is an all-time one.
     decided: Option<Decision>,
 }
@@ -95,6 +98,7 @@ impl Judge {
             warming: false,
             judged: Arms::default(),
             latency: Arms::default(),
+            cohort: question.by_name.map(Cohort::new),
             decided: None,
         }
     }
@@ -138,6 +142,7 @@ impl Judge {
             let mut distinct = split.distinct();
             distinct.add(split.warming.distinct());
             self.harm.guard.observe(distinct);
+            self.take_cohort(*generation, &split.cohort);
             if *generation == self.now.generation {
                 self.count_present(split, look.lapsed);
             }
@@ -146,6 +151,22 @@ impl Judge {
         self.read(&look.gauges);
         self.close_buckets();
         self.decide();
+    }
+
+    fn take_cohort(&mut self, generation: SplitGeneration, look: &CohortLook) {
+        let present = generation == self.now.generation && self.splits > 0;
+        let Some(cohort) = self.cohort.as_mut().filter(|_| !look.is_empty()) else { return };
+        cohort.take(look, present);
+        if look.raw().is_empty() {
+            return;
+        }
+        self.harm.guard.observe(alone(look.raw()));
+        for gate in &self.gates {
+            gate.observe_chosen(&mut self.harm, &look.warm);
+        }
+        self.judged.add(alone(look.raw()));
+        self.latency.canary.merge(&look.warm.latency);
+        self.latency.canary.merge(&look.young.latency);
     }
 
     fn read(&mut self, readings: &[GaugeReading]) {
@@ -304,6 +325,7 @@ impl Judge {
             failed_total: self.judged.canary.failures(),
             warming: self.warming,
             shadow: None,
+            cohort: self.cohort.as_ref().map(Cohort::reading),
         }
     }
 

@@ -15,6 +15,7 @@ mod blame;
 pub mod budget;
 mod calibration;
 mod clients;
+mod cohort;
 mod confidence;
 mod errors;
 #[cfg(test)]
@@ -42,6 +43,7 @@ mod verdict;
 mod words;
 
 pub use calibration::Calibration;
+pub use cohort::{CohortLook, CohortReading};
 pub use confidence::{
     Advice, Before, Candidate, Confidence, Factor, FactorName, Reliability, ReliabilityRow, confidence,
 };

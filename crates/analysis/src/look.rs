@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use staunch_evidence::Counts;
 use staunch_model::{GaugeReading, Histogram, SplitGeneration, Timestamp};
 
+use crate::cohort::CohortLook;
 use crate::intake::Arms;
 use crate::latency::NO_HEADERS;
 
@@ -41,6 +42,9 @@ pub struct SplitLook {
     /// ratio of the assignment, and no part of what is above or of `strata`.
     #[serde(default, skip_serializing_if = "WarmingLook::is_empty")]
     pub warming: WarmingLook,
+    /// What was sent by name: no part of anything else here.
+    #[serde(default, skip_serializing_if = "CohortLook::is_empty")]
+    pub cohort: CohortLook,
     /// Attempts and failing clients by group of routes. Empty: all routes are one group.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub strata: Vec<Stratum>,
@@ -85,7 +89,7 @@ impl ArmLook {
         }
         latency
     }
-    fn raw(&self) -> Counts {
+    pub(crate) fn raw(&self) -> Counts {
         Counts::new(self.attempts, self.failed)
     }
     fn distinct(&self) -> Counts {

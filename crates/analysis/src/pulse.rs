@@ -166,6 +166,7 @@ mod tests {
             latency: Histogram::default(),
             warming: false,
             twin: None,
+            chosen: false,
         };
         EdgeReport { samples: vec![sample], ..EdgeReport::default() }
     }

@@ -1,7 +1,7 @@
 //! What a judge is asked: everything of a rollout that its verdicts depend on, and nothing else.
 
 use serde::{Deserialize, Serialize};
-use staunch_model::{EvidenceSpec, GateSpec, GaugeSpec, RolloutSpec, ServiceSpec, Step};
+use staunch_model::{EvidenceSpec, GateSpec, GaugeSpec, RolloutSpec, ServiceSpec, Step, Strategy, Weight};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Question {
@@ -18,6 +18,9 @@ pub struct Question {
     pub compares: bool,
     /// Users are kept on one side, so failures count per client and requests say nothing about the split.
     pub sticky: bool,
+    /// The most of all requests that may be sent by name; `None` when none is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_name: Option<Weight>,
 }
 
 impl Question {
@@ -30,6 +33,7 @@ impl Question {
             catastrophic: spec.triggers.catastrophic,
             compares: spec.from.is_some(),
             sticky,
+            by_name: by_name(&spec.strategy),
         }
     }
 
@@ -43,6 +47,11 @@ impl Question {
             catastrophic: spec.triggers.catastrophic,
             compares: true,
             sticky: spec.edge.sticky.is_some(),
+            by_name: by_name(&spec.strategy),
         }
     }
+}
+
+fn by_name(strategy: &Strategy) -> Option<Weight> {
+    strategy.who.as_ref().map(|who| who.most)
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use staunch_model::{NoData, SplitGeneration};
 
+use crate::cohort::CohortReading;
 use crate::look::is_false;
 use crate::severity::Severity;
 use crate::shadow::ShadowReading;
@@ -87,6 +88,8 @@ pub enum Finding {
     SampleRatioMismatch { because: String },
     /// A trigger's lower limit was broken: nothing is held.
     TriggerWarning { trigger: String, because: String },
+    /// More requests are meant by name than may be sent so; what is above is split by chance, and nothing is held.
+    CohortTooLarge { because: String },
     /// A dependency of both versions fails: the canary is not blamed.
     SharedDependency { trigger: String, because: String },
 }
@@ -121,6 +124,9 @@ pub struct Judgement {
     /// How the stage before the steps stands, for a rollout that has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shadow: Option<ShadowReading>,
+    /// What was sent by name, for a rollout with such rules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cohort: Option<CohortReading>,
 }
 
 /// One kind of evidence of harm: `errors`, `latency +10 %`, `limit 1 %`, `gross failure`.
@@ -168,6 +174,7 @@ impl Finding {
             Self::ErrorSpike { because } => format!("failures have risen: {because}"),
             Self::SampleRatioMismatch { because } => format!("routing fault: {because}"),
             Self::TriggerWarning { trigger, because } => format!("trigger {trigger} warns: {because}"),
+            Self::CohortTooLarge { because } => because.clone(),
             Self::SharedDependency { trigger, because } => {
                 format!("trigger {trigger}: nobody is taken back: {because}")
             }

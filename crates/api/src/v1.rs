@@ -3,6 +3,7 @@
 //! Keys are `snake_case` with their unit last (`_ms`, `_ratio`, `_bytes`); moments are RFC 3339 in UTC.
 
 mod budget;
+mod cohort;
 mod entry;
 mod judgement;
 mod plan;
@@ -18,6 +19,7 @@ mod trigger;
 mod vetting;
 
 pub use budget::{Budget, BurnRate, Objective, ServiceBudget, Spend};
+pub use cohort::Cohort;
 pub use entry::{Entries, Entry, ExportLine};
 pub use judgement::{Band, Bounds, Finding, Gate, Judgement, Source};
 pub use plan::{Plan, PlanStep};

@@ -8,6 +8,7 @@ mod exit;
 mod follow;
 mod git;
 mod keys;
+mod lists;
 mod lock;
 mod project;
 mod remote;

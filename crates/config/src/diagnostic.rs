@@ -125,6 +125,11 @@ impl Diagnostics {
         list.extend(beyond.first().map(|first| first.and_more(&beyond)));
         Self(list)
     }
+    /// With further findings, in the order of their places.
+    #[must_use]
+    pub fn with(self, more: impl IntoIterator<Item = Diagnostic>) -> Self {
+        Self::sorted(self.0.into_iter().chain(more).collect())
+    }
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -112,6 +112,12 @@ fn form(kind: &Kind) -> Map<String, Value> {
         Kind::Switch => {
             json!({ "oneOf": [{ "const": "immediate" }, Value::Object(table(&SWITCH)), steps()] })
         }
+        Kind::Matches => {
+            let text = json!({ "type": "string", "minLength": 1, "maxLength": 256 });
+            let texts = json!({ "type": "array", "minItems": 1, "maxItems": 1_000, "items": text });
+            let value = json!({ "oneOf": [{ "const": true }, text, texts] });
+            json!({ "type": "object", "minProperties": 1, "additionalProperties": value })
+        }
         Kind::Commands => {
             let command = json!({ "oneOf": [{ "type": "string", "minLength": 1 }, words] });
             json!({ "type": "array", "items": command })

@@ -384,7 +384,7 @@ pub(crate) fn row(rollout: &Rollout) -> RolloutRow {
         phase: rollout.phase.name().to_owned(),
         started: rollout.admitted,
         ended: rollout.ended,
-        outcome: outcome(&rollout.phase),
+        outcome: outcome(&rollout.phase).map(|outcome| outcome + &names(rollout)),
         spent_requests: rollout.cost.map(|cost| cost.bad),
         spent_ratio: rollout.cost.and_then(|cost| cost.share),
     }
@@ -421,6 +421,11 @@ pub(crate) fn kind_name(spec: &staunch_model::RolloutSpec) -> &'static str {
         staunch_model::RolloutKind::Canary => spec.strategy.kind.name(),
         staunch_model::RolloutKind::Rollback => "rollback",
     }
+}
+
+/// Who got it whatever its weight, behind how it ended.
+fn names(rollout: &Rollout) -> String {
+    rollout.who().map(|who| format!("; by name: {who}")).unwrap_or_default()
 }
 
 fn outcome(phase: &Phase) -> Option<String> {

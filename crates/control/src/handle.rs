@@ -196,7 +196,7 @@ impl Handle {
         options: DeployOptions,
     ) -> Result<Admission, Refused> {
         let specs = (self.specs)().map_err(Refused::Config)?;
-        let spec = policy::find(&specs, service)?;
+        let spec = self.with_list(policy::find(&specs, service)?).await?;
         let revision = self.prepare(&spec).await?;
         let baked = self.attested(&spec).await?;
         let checks = self.inspect(&spec).await?;
@@ -250,6 +250,18 @@ impl Handle {
         self.ask(|reply| Order::Policy { service, decision, reply }).await.map(drop)
     }
 
+    /// An allow-list is read once: a rollout goes by what it was when it was made.
+    async fn with_list(&self, mut spec: ServiceSpec) -> Result<ServiceSpec, Refused> {
+        let Some(allow) = spec.strategy.who.as_mut().and_then(|who| who.allow.as_mut()) else {
+            return Ok(spec);
+        };
+        let (platform, wanted) = (self.platform.clone(), allow.clone());
+        let kept = tokio::task::spawn_blocking(move || platform.keep_list(&wanted));
+        let kept = kept.await.map_err(|error| Refused::Platform(error.to_string()))?;
+        allow.kept = Some(kept.map_err(|error| of_content(&error))?);
+        Ok(spec)
+    }
+
     /// Makes the file's content a revision, without starting anything.
     pub(crate) async fn prepare(&self, spec: &ServiceSpec) -> Result<Revision, Refused> {
         let (platform, now) = (self.platform.clone(), self.clock.now());
@@ -258,13 +270,7 @@ impl Handle {
         tokio::task::spawn_blocking(move || platform.prepare(&spec, &label, now))
             .await
             .map_err(|error| Refused::Platform(error.to_string()))?
-            .map_err(|error| match error {
-                // A file that is missing or cannot be run is what the configuration asks for, not the machine's fault.
-                PlatformError::Content { .. } => Refused::Config(error.to_string()),
-                PlatformError::Refused { .. }
-                | PlatformError::Stale { .. }
-                | PlatformError::Unreachable(_) => Refused::Platform(error.to_string()),
-            })
+            .map_err(|error| of_content(&error))
     }
 
     /// What a deploy would do now, and all that speaks against it.
@@ -368,5 +374,15 @@ impl Handle {
     pub(crate) fn reader(&self) -> std::sync::MutexGuard<'_, Box<dyn Journal>> {
         // A reader that panicked has left no half-done work behind.
         self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn of_content(error: &PlatformError) -> Refused {
+    match error {
+        // A file that is missing or cannot be run is what the configuration asks for, not the machine's fault.
+        PlatformError::Content { .. } => Refused::Config(error.to_string()),
+        PlatformError::Refused { .. } | PlatformError::Stale { .. } | PlatformError::Unreachable(_) => {
+            Refused::Platform(error.to_string())
+        }
     }
 }

@@ -13,6 +13,8 @@ const RATE_SECONDS: usize = 10;
 struct Arm {
     judged: u64,
     failed: u64,
+    /// Sent by name: no part of comparisons.
+    chosen: u64,
     latency: Histogram,
 }
 
@@ -42,6 +44,7 @@ impl Live {
             let arm = if canary == Some(&sample.revision) { &mut second.canary } else { &mut second.stable };
             arm.judged += sample.outcomes.judged();
             arm.failed += sample.outcomes.failed();
+            arm.chosen += if sample.chosen { sample.outcomes.judged() } else { 0 };
             arm.latency.merge(&sample.latency);
         }
     }
@@ -59,10 +62,23 @@ impl Live {
 
     /// `(stable, canary)` over the last ten whole seconds.
     pub(crate) fn rates(&self, now: Timestamp) -> (ArmRates, ArmRates) {
+        let (seconds, span) = self.recent(now);
+        (sum(seconds.iter().map(|s| &s.stable), span), sum(seconds.iter().map(|s| &s.canary), span))
+    }
+
+    /// Requests per second on the canary that gates are asked about.
+    pub(crate) fn compared(&self, now: Timestamp) -> f64 {
+        let (seconds, span) = self.recent(now);
+        let compared = |second: &&Second| second.canary.judged.saturating_sub(second.canary.chosen);
+        seconds.iter().map(compared).sum::<u64>() as f64 / span
+    }
+
+    /// The last ten whole seconds, and how long they are.
+    fn recent(&self, now: Timestamp) -> (Vec<&Second>, f64) {
         let recent = |second: &&Second| now.since(second.at).as_secs() <= RATE_SECONDS as u64;
         let seconds: Vec<_> = self.seconds.iter().filter(recent).collect();
         let span = seconds.first().map_or(1.0, |first| now.since(first.at).as_secs_f64().max(1.0));
-        (sum(seconds.iter().map(|s| &s.stable), span), sum(seconds.iter().map(|s| &s.canary), span))
+        (seconds, span)
     }
 
     pub(crate) fn series(&self) -> Vec<Point> {

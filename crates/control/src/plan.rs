@@ -127,7 +127,7 @@ fn planned(
     let share = step.weight.ratio();
     let false_promotion = spec.evidence.false_promotion;
     let outlook = Outlook { stable, share: compared(spec, step), next: around.next.ratio(), false_promotion };
-    let asked = spec.gates.iter().filter(|_| !spec.strategy.by_time);
+    let asked = spec.gates.iter().filter(|_| !spec.strategy.by_time && share > 0.0);
     let gates: Vec<_> = asked.map(|gate| (gate, canary_requests(gate, outlook))).collect();
     // A gate that never passes is the slowest of all.
     let slowest = gates.iter().max_by_key(|(_, needs)| needs.map_or(u64::MAX, |needs| needs.median));
@@ -168,7 +168,8 @@ fn compared(spec: &ServiceSpec, step: &staunch_model::Step) -> f64 {
 /// part of it when others are warm already.
 fn warm_up(spec: &ServiceSpec, before: Weight, now: Weight, canary_per_second: f64) -> Duration {
     let instances = |share: Weight| match spec.strategy.capacity {
-        Capacity::Share => share.of_replicas(spec.replicas),
+        Capacity::Share if share.is_zero() => 0,
+        Capacity::Share => spec.strategy.reach(share).of_replicas(spec.replicas),
         Capacity::Full if share > Weight::ZERO => spec.replicas,
         Capacity::Full => 0,
     };
@@ -201,6 +202,7 @@ fn path(spec: &ServiceSpec, first: bool) -> Vec<String> {
     }
     let checks = strategy.smoke.iter().map(|check| format!("before any user: {}", check.line()));
     path.extend(checks);
+    path.extend(by_name(spec).filter(|_| !first));
     if first || strategy.kind == StrategyKind::Canary {
         return path;
     }
@@ -216,6 +218,19 @@ fn path(spec: &ServiceSpec, first: bool) -> Vec<String> {
         path.push("shares rise by the clock; no gate is asked, and harm takes it back".to_owned());
     }
     path
+}
+
+/// Who gets it whatever its weight.
+fn by_name(spec: &ServiceSpec) -> Option<String> {
+    let who = spec.strategy.who.as_ref()?;
+    let alone = spec.strategy.steps.first().filter(|step| step.weight.is_zero());
+    let when = match (alone, who.requests) {
+        (Some(_), 1) => ", alone until a request of theirs was answered".to_owned(),
+        (Some(_), 2..) => format!(", alone until {} requests of theirs were answered", who.requests),
+        (Some(_), 0) => ", alone at first".to_owned(),
+        (None, _) => ", from the first step on".to_owned(),
+    };
+    Some(format!("by name{when}, at most {} of all requests: {who}", who.most))
 }
 
 fn notes(spec: &ServiceSpec, steps: &[PlannedStep], rate: f64, first: bool) -> Vec<String> {

@@ -77,6 +77,9 @@ pub struct RolloutView {
     pub digest: staunch_model::RevisionDigest,
     /// Weights of the steps in percent, 100 last.
     pub steps: Vec<f64>,
+    /// The rules by which users get it by name, in words.
+    #[serde(default)]
+    pub who: Vec<String>,
     /// Index into `steps`; its length when all is done.
     pub step: usize,
     pub admitted: Timestamp,
@@ -198,6 +201,7 @@ fn show_rollout(
         to: rollout.spec.to.label.clone(),
         digest: rollout.spec.to.digest.clone(),
         steps,
+        who: rollout.who().map(|who| who.words()).unwrap_or_default(),
         step,
         admitted: rollout.admitted,
         entered: rollout.entered,
@@ -218,7 +222,7 @@ fn show_rollout(
 fn eta(watch: &Watch, now: Timestamp) -> Option<Eta> {
     let ((needs, before), judgement) = watch.forecast.zip(watch.judgement.as_ref())?;
     let since = judgement.requests_now.saturating_sub(before);
-    let per_second = watch.live.rates(now).1.per_second;
+    let per_second = watch.live.compared(now);
     let ms = |requests: u64| (requests.saturating_sub(since) as f64 / per_second * 1_000.0) as u64;
     let eta = || Eta { low_ms: ms(needs.low), median_ms: ms(needs.median), high_ms: needs.high.map(ms) };
     (per_second > 0.0).then(eta)

@@ -223,7 +223,8 @@ impl Watch {
                 events.push(Event::GateChanged { gate: gate.gate.clone(), outcome, because });
             }
         }
-        for finding in &judgement.findings {
+        let too_many = judgement.cohort.and_then(|cohort| cohort.too_many());
+        for finding in judgement.findings.iter().chain(&too_many) {
             let kind = serde_json::to_value(finding).ok().and_then(|v| v["kind"].as_str().map(str::to_owned));
             if self.findings.insert(kind.unwrap_or_default()) {
                 events.push(Event::FindingRaised { finding: finding.clone() });

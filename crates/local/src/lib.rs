@@ -7,6 +7,7 @@ mod dependencies;
 mod edge_side;
 pub mod keeper;
 mod launch;
+pub mod lists;
 mod logs;
 mod paths;
 pub mod platform;

@@ -26,7 +26,7 @@ impl Paths {
     pub fn create(data: &Path) -> io::Result<Self> {
         make_dir(data)?;
         let data = data.canonicalize()?;
-        for part in ["run", "run/fifo", "logs", "revisions"] {
+        for part in ["run", "run/fifo", "logs", "revisions", "lists"] {
             make_dir(&data.join(part))?;
         }
         let sockets = socket_dir(&data);
@@ -67,6 +67,10 @@ impl Paths {
     }
     pub(crate) fn logs(&self) -> PathBuf {
         self.data.join("logs")
+    }
+    /// Copies of allow-lists.
+    pub(crate) fn lists(&self) -> PathBuf {
+        self.data.join("lists")
     }
     pub(crate) fn revisions(&self) -> PathBuf {
         self.data.join("revisions")

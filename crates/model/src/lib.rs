@@ -1,6 +1,7 @@
 //! The vocabulary of Staunch. Every noun that two rooms share lives here, valid by construction.
 
 mod actor;
+mod allow_list;
 mod checks;
 mod confidence;
 mod gauge;
@@ -20,8 +21,10 @@ mod table;
 mod time;
 mod trigger;
 mod weight;
+mod who;
 
 pub use actor::Actor;
+pub use allow_list::{ALLOW_LIST_BYTES, ALLOW_LIST_LINES, AllowFlaw, allow_list};
 pub use checks::{CheckKind, CheckLimit, CheckResult, CheckSpec, CheckStatus, ChecksSpec, Freshness};
 pub use confidence::{ConfidenceSpec, ConfidenceWeights};
 pub use gauge::{GaugeLimit, GaugeReading, GaugeSource, GaugeSpec};
@@ -56,3 +59,4 @@ pub use trigger::{
     TriggerSpec,
 };
 pub use weight::{SplitGeneration, Weight, WeightError};
+pub use who::{AllowSpec, KeptList, RequestPart, WhoRule, WhoSpec};

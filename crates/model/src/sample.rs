@@ -53,6 +53,9 @@ pub struct Sample {
     /// (`true`), or stable's others (`false`), which are no part of comparisons.
     #[serde(default)]
     pub twin: Option<bool>,
+    /// Sent to the canary by name and not by chance: no part of comparisons, whatever else it is.
+    #[serde(default)]
+    pub chosen: bool,
     pub outcomes: Outcomes,
     /// Time to response headers of first attempts. Failed ones are in the last bucket, however fast they failed.
     pub latency: Histogram,
@@ -81,6 +84,9 @@ pub struct Outcomes {
     /// Failed attempts whose client got a good answer from another attempt on the same revision.
     #[serde(default)]
     pub retried: u64,
+    /// Of the assigned: a rule fits, but more came than may be sent by name, so chance has decided.
+    #[serde(default)]
+    pub surplus: u64,
 }
 
 impl Outcomes {
@@ -107,6 +113,7 @@ impl Outcomes {
         self.client_gone += other.client_gone;
         self.shielded += other.shielded;
         self.retried += other.retried;
+        self.surplus += other.surplus;
     }
 }
 
@@ -145,6 +152,8 @@ pub struct Failure {
     /// As in the sample that counts it.
     #[serde(default)]
     pub twin: Option<bool>,
+    #[serde(default)]
+    pub chosen: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

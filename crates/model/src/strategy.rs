@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    GaugeSpec, Revision, RolloutId, ServiceName, ShadowSpec, SmokeSpec, TriggerSpec, Weight, duration_ms,
+    GaugeSpec, Revision, RolloutId, ServiceName, ShadowSpec, SmokeSpec, TriggerSpec, Weight, WhoSpec,
+    duration_ms,
 };
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,7 +22,8 @@ pub struct Strategy {
     /// A step passes when its hold is over; gates are not asked. Harm still takes the rollout back.
     #[serde(default)]
     pub by_time: bool,
-    /// Rising weights below 100 %; going to 100 % is the promotion that follows the last.
+    /// Rising weights below 100 %; going to 100 % is the promotion that follows the last. A first step of no weight is
+    /// for those of `who` alone.
     pub steps: Vec<Step>,
     /// How long the old revision stays at full capacity after the promotion.
     #[serde(with = "duration_ms")]
@@ -41,6 +43,24 @@ pub struct Strategy {
     /// Before the steps: copies of requests to the new revision, whose answers nobody gets.
     #[serde(default)]
     pub shadow: Option<ShadowSpec>,
+    /// Who gets the new revision by name; `None`: chance alone decides.
+    #[serde(default)]
+    pub who: Option<WhoSpec>,
+}
+
+impl Strategy {
+    /// The largest share of the traffic that the new revision may get at this weight.
+    pub fn reach(&self, weight: Weight) -> Weight {
+        self.who.as_ref().map_or(weight, |who| who.reach(weight))
+    }
+
+    /// The same path for users whom chance alone assigns.
+    #[must_use]
+    pub fn by_chance(mut self) -> Self {
+        self.who = None;
+        self.steps.retain(|step| !step.weight.is_zero());
+        self
+    }
 }
 
 impl Default for Strategy {
@@ -59,6 +79,7 @@ impl Default for Strategy {
             step_deadline: minutes(60),
             pause_deadline: minutes(60 * 24),
             shadow: None,
+            who: None,
         }
     }
 }

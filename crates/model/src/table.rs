@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     EdgeSpec, InstanceId, MirrorRoute, RevisionDigest, ServiceName, SplitGeneration, Timestamp, TlsSpec,
-    Upstream, Weight, duration_ms,
+    Upstream, Weight, WhoSpec, duration_ms,
 };
 
 /// One service's part of the table.
@@ -57,4 +57,7 @@ pub struct CanaryRoute {
     /// Beside it [`Weight::of_twins`] of the traffic goes to stable's twins ([`InstanceId::is_twin`]).
     #[serde(default)]
     pub twins: bool,
+    /// Who gets the canary by name.
+    #[serde(default)]
+    pub who: Option<WhoSpec>,
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use staunch_model::{
-    DependencyLook, DependencySpec, EdgeReport, InstanceId, Revision, RevisionDigest, ServiceName,
-    ServiceSpec, SplitGeneration, Timestamp,
+    AllowSpec, DependencyLook, DependencySpec, EdgeReport, InstanceId, KeptList, Revision, RevisionDigest,
+    ServiceName, ServiceSpec, SplitGeneration, Timestamp,
 };
 use staunch_rollout::{Action, Observed};
 
@@ -32,6 +32,13 @@ pub trait Platform: Send + Sync {
     fn declare(&self, spec: &ServiceSpec) -> Result<(), PlatformError>;
     /// Makes the file's content into an immutable revision (hashes and copies files; may take seconds).
     fn prepare(&self, spec: &ServiceSpec, label: &str, now: Timestamp) -> Result<Revision, PlatformError>;
+    /// Reads an allow-list and keeps a copy of it that nobody changes. Where there are none, one that is asked for is
+    /// refused.
+    fn keep_list(&self, allow: &AllowSpec) -> Result<KeptList, PlatformError> {
+        let (what, why) = (format!("allow-list {}", allow.file), "this platform keeps no lists".to_owned());
+        let fix = "Match a header or cookie of these users instead".to_owned();
+        Err(PlatformError::Content { what, why, fix })
+    }
     /// All that is known now about one service.
     fn observe(&self, service: &ServiceName) -> Observed;
     fn execute(&self, action: Action) -> Result<(), PlatformError>;

@@ -87,7 +87,7 @@ fn table(
         salt: 1,
         warm_up: WarmUp::default(),
         stable: Some(backend(1, stable)),
-        canary: Some(CanaryRoute { backend: backend(2, canary), weight, twins: false }),
+        canary: Some(CanaryRoute { backend: backend(2, canary), weight, twins: false, who: None }),
         mirror: None,
     })
 }

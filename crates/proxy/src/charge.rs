@@ -81,6 +81,11 @@ impl Charge {
         })
     }
 
+    /// A rule fits the request, and chance has assigned it all the same.
+    pub(crate) fn surplus(&self) {
+        self.block.count(Cell::Surplus);
+    }
+
     pub(crate) fn tried(&mut self, instance: &Rc<Instance>) {
         self.instance = Some(Rc::clone(instance));
     }
@@ -185,6 +190,7 @@ impl Charge {
             shielded: failed.shielded,
             warming: self.block.key.warming,
             twin: self.block.key.twin,
+            chosen: self.block.key.chosen,
         }
     }
 }

@@ -22,9 +22,10 @@ pub(crate) enum Cell {
     ClientGone,
     Shielded,
     Retried,
+    Surplus,
 }
 
-const CELLS: usize = Cell::Retried as usize + 1;
+const CELLS: usize = Cell::Surplus as usize + 1;
 
 /// What a block counts.
 #[derive(Debug)]
@@ -38,6 +39,8 @@ pub(crate) struct BlockKey {
     pub(crate) warming: bool,
     /// See [`Sample::twin`].
     pub(crate) twin: Option<bool>,
+    /// Sent to the canary by name.
+    pub(crate) chosen: bool,
 }
 
 /// One thread's counts for one route of one revision under one split, in or after the warm-up.
@@ -151,6 +154,7 @@ fn sample(key: &BlockKey, before: &Snapshot, now: &Snapshot) -> Sample {
         route: key.route.to_string(),
         warming: key.warming,
         twin: key.twin,
+        chosen: key.chosen,
         outcomes: Outcomes {
             assigned: cell(Cell::Assigned),
             ok: cell(Cell::Ok),
@@ -162,6 +166,7 @@ fn sample(key: &BlockKey, before: &Snapshot, now: &Snapshot) -> Sample {
             client_gone: cell(Cell::ClientGone),
             shielded: cell(Cell::Shielded),
             retried: cell(Cell::Retried),
+            surplus: cell(Cell::Surplus),
         },
         latency: Histogram(buckets.collect()),
     }
@@ -170,9 +175,9 @@ fn sample(key: &BlockKey, before: &Snapshot, now: &Snapshot) -> Sample {
 /// One sample per key: the threads' blocks added up.
 fn merged(mut samples: Vec<Sample>) -> Vec<Sample> {
     type Key<'a> =
-        (&'a ServiceName, &'a RevisionDigest, SplitGeneration, Weight, &'a str, bool, Option<bool>);
+        (&'a ServiceName, &'a RevisionDigest, SplitGeneration, Weight, &'a str, (bool, Option<bool>, bool));
     fn key(s: &Sample) -> Key<'_> {
-        (&s.service, &s.revision, s.generation, s.weight, &s.route, s.warming, s.twin)
+        (&s.service, &s.revision, s.generation, s.weight, &s.route, (s.warming, s.twin, s.chosen))
     }
     samples.sort_by(|a, b| key(a).cmp(&key(b)));
     samples.dedup_by(|from, into| {
@@ -199,6 +204,7 @@ mod tests {
             route: route.into(),
             warming: false,
             twin: None,
+            chosen: false,
         }
     }
 
@@ -237,6 +243,18 @@ mod tests {
         blocks.iter().for_each(|block| block.count(Cell::Ok));
         let samples: Vec<_> = counts.take().0.iter().map(|s| (s.twin, s.outcomes.ok)).collect();
         assert_eq!(samples, [(None, 1), (Some(false), 1), (Some(true), 1)]);
+    }
+
+    #[test]
+    fn what_was_sent_by_name_stays_apart() {
+        let counts = Counts::default();
+        let (by_chance, by_name) =
+            (counts.open(key("GET /")), counts.open(BlockKey { chosen: true, ..key("GET /") }));
+        by_chance.count(Cell::Surplus);
+        by_name.count(Cell::Ok);
+        let samples: Vec<_> =
+            counts.take().0.iter().map(|s| (s.chosen, s.outcomes.ok, s.outcomes.surplus)).collect();
+        assert_eq!(samples, [(false, 0, 1), (true, 1, 0)]);
     }
 
     #[test]

@@ -32,6 +32,7 @@ use crate::pool::Link;
 use crate::reply::Refusal;
 use crate::side::{Kind, Which};
 use crate::tunnel;
+use crate::who::Choice;
 
 /// Attempts per request: enough to get past a few instances that refuse connections.
 const MAX_ATTEMPTS: usize = 4;
@@ -67,6 +68,7 @@ async fn respond(
     let sticky = &service.shared.sticky;
     let place = sticky.place(&head.headers, client.addr.ip(), || thread.random());
     let set_cookie = place.set_cookie.then(|| sticky.set_cookie(place.key, client.tls)).flatten();
+    let choice = service.choose(&head, || thread.shared.clock.micros());
     let mut body = UpBody::new(body, edge.limits.body_bytes, thread.shared.clock);
     let subject = Subject::of(&head, crate::split::mix(place.key));
     let upload = body.upload().cloned();
@@ -89,7 +91,8 @@ async fn respond(
         Outgoing::whole(head, body, repeatable)
     };
     // No await between the table and the first attempt's in-flight count: see `Thread::table`.
-    let mut flow = Flow::begin(client, Rc::clone(service), place.key, subject, safe, outgoing, upload)
+    let origin = Origin { key: place.key, choice };
+    let mut flow = Flow::begin(client, Rc::clone(service), origin, subject, safe, outgoing, upload)
         .ok_or(Refusal::NoInstance)?;
     match flow.run().await {
         Ok(reached) => reached.into_response(client, on_upgrade.filter(|_| upgrade), set_cookie, copy),
@@ -102,6 +105,13 @@ async fn respond(
     }
 }
 
+/// Where a request belongs: its place in the split, unless it goes to the canary by name.
+#[derive(Clone, Copy)]
+struct Origin {
+    key: u64,
+    choice: Choice,
+}
+
 /// A request on its way through one or more attempts.
 struct Flow<'a> {
     client: &'a Client,
@@ -111,7 +121,7 @@ struct Flow<'a> {
     /// When the present attempt began.
     started: Instant,
     /// For the first attempt, until it is under way.
-    chosen: Option<Rc<Instance>>,
+    first: Option<Rc<Instance>>,
     charge: Option<Box<Charge>>,
     outgoing: Outgoing,
     upload: Option<Rc<Upload>>,
@@ -152,7 +162,7 @@ impl<'a> Flow<'a> {
     fn begin(
         client: &'a Client,
         service: Rc<LocalService>,
-        key: u64,
+        origin: Origin,
         subject: Subject,
         safe: bool,
         outgoing: Outgoing,
@@ -161,18 +171,24 @@ impl<'a> Flow<'a> {
         let started = Instant::now();
         let now = client.thread.shared.clock.micros_at(started);
         client.thread.note_time(now);
-        let which = service.assign(key, now);
+        let Origin { key, choice } = origin;
+        let chosen = choice == Choice::Chosen;
+        let which = if chosen { Which::Canary } else { service.assign(key, now) };
         let side = service.side(which)?;
         side.budget.earn();
         let twin = service.twin(which, key);
-        let chosen = side.pick_first(twin, now);
-        let kind = Kind { warming: side.takes_warming(chosen.as_deref(), now), twin };
+        let first = side.pick_first(twin, now);
+        let kind = Kind { warming: side.takes_warming(first.as_deref(), now), twin, chosen };
+        let charge = Charge::open(&client.thread, &service, side, subject, kind);
+        if choice == Choice::Surplus {
+            charge.surplus();
+        }
         Some(Self {
             client,
             which,
             started,
-            chosen,
-            charge: Some(Charge::open(&client.thread, &service, side, subject, kind)),
+            first,
+            charge: Some(charge),
             assigned: which,
             upload,
             outgoing,
@@ -189,7 +205,7 @@ impl<'a> Flow<'a> {
         loop {
             let now = self.client.thread.shared.clock.micros_at(self.started);
             let another = || self.service.side(self.which)?.pick(&self.tried, now);
-            let instance = self.chosen.take().or_else(another);
+            let instance = self.first.take().or_else(another);
             let step = match instance {
                 Some(instance) if self.attempts < MAX_ATTEMPTS => self.step(&instance, now).await,
                 Some(_) | None => self.nowhere_to_go(),

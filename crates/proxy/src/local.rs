@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use http::Method;
+use http::request::Parts;
 use staunch_model::{Backend, Upstream, Weight};
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -19,6 +20,7 @@ use crate::shared::Shared;
 use crate::side::{Kind, Side, Which};
 use crate::split::{hash_bytes, is_canary, is_twin};
 use crate::table::{Service, Table};
+use crate::who::Choice;
 
 /// Paths whose route a thread remembers per service; beyond it forgets all and starts again.
 const REMEMBERED_PATHS: usize = 4_096;
@@ -119,6 +121,15 @@ impl LocalService {
         let canary = self.stable.is_none()
             || (is_canary(self.shared.spec.salt, key, weight) && self.shared.lease.holds(now_micros));
         if canary { Which::Canary } else { Which::Stable }
+    }
+
+    /// Whether the request goes to the canary by name, which then has a lease.
+    pub(crate) fn choose(&self, head: &Parts, now_micros: impl FnOnce() -> u64) -> Choice {
+        let Some(who) = self.shared.who.as_ref().filter(|_| self.stable.is_some()) else {
+            return Choice::Chance;
+        };
+        let now = now_micros();
+        if self.shared.lease.holds(now) { who.choose(head, now) } else { Choice::Chance }
     }
 
     /// What the first attempt of a user with this key is counted as, see [`staunch_model::Sample::twin`].

@@ -25,14 +25,17 @@ pub(crate) struct Kind {
     pub(crate) warming: bool,
     /// See [`staunch_model::Sample::twin`].
     pub(crate) twin: Option<bool>,
+    /// Sent to the canary by name.
+    pub(crate) chosen: bool,
 }
 
 impl Kind {
-    const COUNT: usize = 4;
+    const COUNT: usize = 6;
 
-    /// A side knows either no twins or always whether: two answers are enough.
+    /// A side knows either no twins or always whether: two answers are enough. The canary has one alone.
     fn index(self) -> usize {
-        usize::from(self.warming) + 2 * usize::from(self.twin == Some(true))
+        let apart = if self.chosen { 2 } else { usize::from(self.twin == Some(true)) };
+        usize::from(self.warming) + 2 * apart
     }
 }
 
@@ -138,6 +141,7 @@ impl Side {
                 route: Arc::clone(name),
                 warming: kind.warming,
                 twin: kind.twin,
+                chosen: kind.chosen,
             })
         };
         Arc::clone(blocks[number][kind.index()].get_or_insert_with(open))

@@ -11,6 +11,7 @@ use crate::mirror::Mirror;
 use crate::route::Routes;
 use crate::sticky::Sticky;
 use crate::tls;
+use crate::who::Who;
 
 /// One immutable table; a new one replaces it whole.
 #[derive(Debug, Default)]
@@ -25,6 +26,8 @@ pub(crate) struct Service {
     pub(crate) lease: Arc<Lease>,
     pub(crate) routes: Arc<Routes>,
     pub(crate) sticky: Sticky,
+    /// Set only while there is a canary.
+    pub(crate) who: Option<Arc<Who>>,
     pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) mirror: Option<Arc<Mirror>>,
     /// Read from disk: no control has confirmed it yet.
@@ -47,7 +50,7 @@ impl Service {
     }
 }
 
-/// Why one service's part of a table was not taken.
+/// Why one service's part of a table, or something of it, was not taken.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
     pub(crate) service: String,
@@ -77,7 +80,10 @@ impl Table {
             let name = wish.service.to_string();
             let known = self.services.get(&name);
             match take(known, wish, origin, now_micros) {
-                Ok(service) => drop(services.insert(name, service)),
+                Ok((service, trouble)) => {
+                    refusals.extend(trouble.map(|reason| Refusal { service: name.clone(), reason }));
+                    services.insert(name, service);
+                }
                 Err(reason) => {
                     if let Some(known) = known {
                         services.insert(name.clone(), Arc::clone(known));
@@ -100,7 +106,7 @@ fn take(
     wish: RouteTable,
     origin: Origin,
     now_micros: u64,
-) -> Result<Arc<Service>, String> {
+) -> Result<(Arc<Service>, Option<String>), String> {
     if let Some(known) = known
         && wish.generation < known.spec.generation
     {
@@ -111,15 +117,20 @@ fn take(
     let lease = lease_for(known, &wish, origin, now_micros);
     let routes = known.map(|k| Arc::clone(&k.routes)).unwrap_or_default();
     let mirrored = known.and_then(|known| known.mirror.as_deref());
-    Ok(Arc::new(Service {
+    let before = known.and_then(|known| known.who.as_ref());
+    let who = wish.canary.as_ref().and_then(|canary| canary.who.as_ref()).map(|who| Who::of(who, before));
+    let (who, trouble) = who.unzip();
+    let service = Service {
         mirror: Mirror::of(&wish, mirrored, &lease, &routes),
         lease,
         routes,
         sticky: Sticky::new(wish.edge.sticky.as_ref()),
+        who,
         tls,
         unconfirmed: origin == Origin::Disk,
         spec: wish,
-    }))
+    };
+    Ok((Arc::new(service), trouble.flatten()))
 }
 
 /// The same generation keeps its lease, lapsed or not; only a new one, or the first word of control after a restart,

@@ -11,7 +11,7 @@ use staunch_model::{NoData, Timestamp};
 use crate::twins::late_twin;
 use crate::{
     BudgetFacts, Cause, Event, InstanceState, InstanceStatus, Observed, Pace, Phase, Rollout, budget, shadow,
-    smoke,
+    smoke, who,
 };
 
 /// One look at the world: one value, one time.
@@ -162,6 +162,9 @@ fn last_words(instance: &InstanceStatus) -> String {
 
 fn silence(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Option<Cause> {
     let Phase::Progressing { step, pace: Pace::Automatic } = &rollout.phase else { return None };
+    if !rollout.asks_at(*step) {
+        return None;
+    }
     let patience = rollout.steps().get(*step).map_or(SILENCE, |s| s.hold.max(SILENCE));
     // Silence before the canary is routed says nothing.
     if snapshot.now.since(routed_since(rollout, snapshot)?) < patience {
@@ -300,12 +303,14 @@ pub(crate) fn advance(rollout: &Rollout, by: Option<String>) -> Event {
 fn pass_step(rollout: &Rollout, step: usize, snapshot: &Snapshot<'_>) -> Vec<Event> {
     let Some(spec) = rollout.steps().get(step) else { return vec![] };
     let held = hold_ends(rollout, snapshot).is_some_and(|end| snapshot.now >= end);
-    let open = !rollout.asks()
+    let heard = !rollout.is_by_name_alone(step) || who::is_heard(rollout, snapshot);
+    let open = !rollout.asks_at(step)
         || snapshot.judgement.is_some_and(|judgement| judgement.passed(rollout.wish.generation));
-    if !held || !open || spec.pause || budget::hold(rollout, snapshot).is_some() {
+    if !held || !heard || !open || spec.pause || budget::hold(rollout, snapshot).is_some() {
         return vec![];
     }
-    let gates = snapshot.judgement.map(|judgement| judgement.gates.clone()).unwrap_or_default();
+    let asked = snapshot.judgement.filter(|_| !rollout.is_by_name_alone(step));
+    let gates = asked.map(|judgement| judgement.gates.clone()).unwrap_or_default();
     vec![Event::StepPassed { step, by: None, reason: String::new(), gates }, advance(rollout, None)]
 }
 

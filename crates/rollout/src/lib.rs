@@ -26,6 +26,7 @@ mod trigger;
 mod twins;
 mod vetting;
 mod waiting;
+mod who;
 
 pub use budget::{BudgetCost, BudgetEvent, BudgetFacts, FreezePass, share, window_words};
 pub use command::{Command, Refusal, allowed, command};

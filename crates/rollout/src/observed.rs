@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use staunch_model::{
     InstanceId, MirrorSpec, Revision, RevisionDigest, ServiceName, SmokeKey, SmokeSpec, SplitGeneration,
-    Timestamp, Weight,
+    Timestamp, Weight, WhoSpec,
 };
 
 /// One service as the platform sees it at one time.
@@ -127,6 +127,9 @@ pub struct SplitWish {
     /// Beside the canary, twins of stable get as much as it gets.
     #[serde(default)]
     pub twins: bool,
+    /// Who gets the canary by name, whatever its weight.
+    #[serde(default)]
+    pub who: Option<Box<WhoSpec>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -164,6 +167,12 @@ impl SplitWish {
             Some(_) | None if self.stable.as_ref() == Some(revision) => self.canary_weight().complement(),
             Some(_) | None => Weight::ZERO,
         }
+    }
+    /// The largest share of all traffic that may come to a revision: what is sent by name is on top of its weight.
+    pub(crate) fn reach_of(&self, revision: &RevisionDigest) -> Weight {
+        let share = self.share_of(revision);
+        let who = self.who.as_ref().filter(|_| self.sends_canary(revision));
+        who.map_or(share, |who| who.reach(share))
     }
     /// Something of it holds only while it is renewed.
     pub fn is_leased(&self) -> bool {

@@ -74,12 +74,11 @@ fn shift_is_due(desired: &Desired, observed: &Observed) -> bool {
 /// Says which receiver of more traffic than before is not ready for its share.
 fn receiver_lacks(desired: &Desired, observed: &Observed, since: Timestamp) -> Option<String> {
     let before = observed.split.as_ref().map(ObservedSplit::in_effect);
-    let receivers = [
-        desired.wish.stable.clone().map(|stable| (stable, desired.wish.canary_weight().complement())),
-        desired.wish.canary.clone(),
-    ];
-    receivers.into_iter().flatten().find_map(|(revision, share)| {
-        let grows = before.as_ref().is_none_or(|wish| wish.share_of(&revision) < share);
+    let receivers =
+        [desired.wish.stable.clone(), desired.wish.canary.as_ref().map(|(canary, _)| canary.clone())];
+    receivers.into_iter().flatten().find_map(|revision| {
+        let share = desired.wish.reach_of(&revision);
+        let grows = before.as_ref().is_none_or(|wish| wish.reach_of(&revision) < share);
         let safety = is_safety(desired, before.as_ref(), &revision);
         if !grows || (safety && waited_long(observed, &revision, since)) {
             return None;

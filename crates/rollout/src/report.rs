@@ -3,6 +3,7 @@
 
 mod render;
 mod shadow;
+mod who;
 
 use serde::{Deserialize, Serialize};
 use staunch_analysis::{GateReading, Judgement};
@@ -53,6 +54,9 @@ pub struct Report {
     /// Two people let it pass a freeze.
     #[serde(default)]
     pub pass: Option<FreezePass>,
+    /// The rules by which users get the new revision by name, in words.
+    #[serde(default)]
+    pub who: Vec<String>,
     pub timeline: Vec<TimelineRow>,
 }
 
@@ -116,6 +120,7 @@ impl Report {
             changed: changed(spec.from.as_ref(), &spec.to),
             vetting: vetting(events),
             infra: infra(events),
+            who: folded.who().map(|who| who.words()).unwrap_or_default(),
             timeline: timeline(&folded, events),
         })
     }
@@ -207,7 +212,7 @@ fn has_users(rollout: &Rollout, events: &[Recorded], event: &Event) -> Option<bo
     let brings =
         |event: &Event| matches!(event, Event::PromotionStarted { generation: own, .. } if own == generation);
     let alone = rollout.spec.from.is_none() && events.iter().any(|(_, _, event)| brings(event));
-    Some(weight.basis_points() > 0 || alone)
+    Some(weight.basis_points() > 0 || alone || who::has_users(rollout, events, *generation))
 }
 
 /// From the first shift towards the new revision to the one that took it out for good, or the end.
@@ -285,8 +290,11 @@ fn timeline(rollout: &Rollout, events: &[Recorded]) -> Vec<TimelineRow> {
         let tells = exposed || has_users != Some(false);
         exposed |= has_users == Some(true);
         let alone = rollout.spec.from.is_none() && has_users == Some(true);
-        let what =
-            if alone { Some("traffic: all of it on the new revision".to_owned()) } else { event.line() };
+        let what = match (alone, who::shift(event)) {
+            (true, _) => Some("traffic: all of it on the new revision".to_owned()),
+            (false, Some(by_name)) if has_users == Some(true) => Some(by_name),
+            (false, _) => event.line(),
+        };
         what.filter(|_| tells).map(|what| TimelineRow { at: *at, actor: actor.clone(), what })
     };
     events.iter().filter_map(line).collect()
@@ -308,6 +316,9 @@ impl Event {
             Self::ShadowPassed { by: None, because, .. } => format!("shadow passed: {because}"),
             Self::ShadowEnded { .. } => {
                 "ended with the shadow, as [shadow] then = \"stop\" says; nothing was promoted".to_owned()
+            }
+            Self::StepEntered { step, weight, .. } if weight.is_zero() => {
+                format!("step {}: only who gets it by name", step + 1)
             }
             Self::StepEntered { step, weight, .. } => format!("step {}: {weight}", step + 1),
             Self::StepPassed { step, by, reason, gates } => passed_line(*step, by.as_deref(), reason, gates),

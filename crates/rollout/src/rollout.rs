@@ -53,8 +53,9 @@ pub struct IllegalEvent {
 impl Rollout {
     pub fn admit(spec: RolloutSpec, generation: SplitGeneration, by: String, at: Timestamp) -> Self {
         let stable = spec.from.as_ref().map(|revision| revision.digest.clone());
+        let salt = salt(spec.id);
         let wish =
-            SplitWish { generation, salt: salt(spec.id), stable, canary: None, mirror: None, twins: false };
+            SplitWish { generation, salt, stable, canary: None, mirror: None, twins: false, who: None };
         Self {
             spec,
             phase: Phase::Pending,
@@ -87,10 +88,10 @@ impl Rollout {
         !(self.spec.gates.is_empty() && self.spec.gauges.is_empty() || self.spec.strategy.by_time)
     }
 
-    /// The share of the full number of instances that a share of the traffic needs.
-    pub(crate) fn capacity_for(&self, traffic: Weight) -> Weight {
+    /// The share of the full number of instances that a weight of the canary needs.
+    pub(crate) fn capacity_for(&self, weight: Weight) -> Weight {
         match self.spec.strategy.capacity {
-            Capacity::Share => traffic,
+            Capacity::Share => self.who().map_or(weight, |who| who.reach(weight)),
             Capacity::Full => Weight::FULL,
         }
     }
@@ -302,6 +303,7 @@ impl Rollout {
                 self.wish.generation = *generation;
                 self.wish.mirror = None;
                 self.wish.twins = self.twinned().is_some();
+                self.wish.who = self.who().cloned().map(Box::new);
                 self.wish.canary = Some((to, *weight));
             }
             Event::PromotionStarted { generation, .. } => {
@@ -313,6 +315,8 @@ impl Rollout {
                     self.wish.stable = Some(to);
                 } else {
                     self.wish.canary = Some((to, self.promoted()));
+                    // When everybody has it nobody needs a name.
+                    self.wish.who = self.wish.who.take().filter(|_| self.promoted() < Weight::FULL);
                 }
             }
             Event::Succeeded { generation } => {
@@ -320,12 +324,14 @@ impl Rollout {
                 self.wish.twins = false;
                 self.wish.stable = Some(to);
                 self.wish.canary = None;
+                self.wish.who = None;
             }
             Event::RollbackStarted { generation, .. } => {
                 self.wish.generation = *generation;
                 self.wish.twins = false;
                 self.wish.stable = self.spec.from.as_ref().map(|revision| revision.digest.clone());
                 self.wish.canary = None;
+                self.wish.who = None;
                 self.wish.mirror = None;
             }
             Event::ExposureLapsed { generation, .. } => self.wish.generation = *generation,

@@ -50,6 +50,7 @@ impl Service {
             canary: None,
             mirror: None,
             twins: false,
+            who: None,
         };
         let track = Track::default();
         let standing = Standing::default();

@@ -12,4 +12,5 @@ mod releases;
 mod reports;
 mod stories;
 mod triggers;
+mod who;
 mod world;

@@ -6,7 +6,7 @@ use staunch_analysis::{Judgement, Outcome};
 use staunch_model::Timestamp;
 
 use crate::decide::{bake_ends, first_deadline, hold_ends, rollback_ends};
-use crate::{Pace, Phase, Rollout, Snapshot, shadow, smoke};
+use crate::{Pace, Phase, Rollout, Snapshot, shadow, smoke, who};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Waiting {
@@ -133,18 +133,23 @@ fn step_reason(rollout: &Rollout, step: usize, snapshot: &Snapshot<'_>) -> (Wait
     if let Some(hold) = crate::budget::hold(rollout, snapshot) {
         return hold;
     }
-    if let Some(judgement) = snapshot.judgement.filter(|_| rollout.asks())
+    let alone = rollout.is_by_name_alone(step);
+    if let Some(judgement) = snapshot.judgement.filter(|_| rollout.asks_at(step))
         && !judgement.passed(rollout.wish.generation)
     {
         return evidence_reason(judgement);
+    }
+    if let Some(silence) = who::silence(rollout, snapshot).filter(|_| alone) {
+        return silence;
     }
     let pause = rollout.steps().get(step).is_some_and(|step| step.pause);
     match hold_ends(rollout, snapshot) {
         Some(end) if end > snapshot.now => {
             let left = staunch_model::human_duration(end.since(snapshot.now));
-            (WaitingOn::Hold, format!("the step holds for {left} more"))
+            let what = if alone { "those who get it by name have it alone" } else { "the step holds" };
+            (WaitingOn::Hold, format!("{what} for {left} more"))
         }
-        Some(_) | None if rollout.asks() && snapshot.judgement.is_none() => {
+        Some(_) | None if rollout.asks_at(step) && snapshot.judgement.is_none() => {
             (WaitingOn::Source, "no measurement has arrived; without one no gate opens".to_owned())
         }
         Some(_) | None if pause => {
@@ -162,7 +167,12 @@ fn evidence_reason(judgement: &Judgement) -> (WaitingOn, String) {
         }
         Some(found @ Finding::SampleRatioMismatch { .. }) => return (WaitingOn::Source, found.sentence()),
         // They hold nothing and are no part of a judgement.
-        Some(Finding::TriggerWarning { .. } | Finding::SharedDependency { .. }) | None => {}
+        Some(
+            Finding::TriggerWarning { .. }
+            | Finding::SharedDependency { .. }
+            | Finding::CohortTooLarge { .. },
+        )
+        | None => {}
     }
     if judgement.warming {
         return (
@@ -171,7 +181,9 @@ fn evidence_reason(judgement: &Judgement) -> (WaitingOn, String) {
         );
     }
     if judgement.requests_now == 0 {
+        let named = judgement.cohort.is_some_and(|cohort| cohort.requests > 0);
         let seen = match judgement.requests_total {
+            _ if named => "only requests by name have reached the canary at this step".to_owned(),
             0 => "no request has reached the canary yet".to_owned(),
             before => {
                 format!("no request reaches the canary at this step ({before} before it, warm-up included)")

@@ -28,8 +28,8 @@ impl From<&ServiceSpec> for Policy {
     fn from(spec: &ServiceSpec) -> Self {
         Self {
             service: spec.name.clone(),
-            // The world has users, not copies: what is tried begins with the first step.
-            strategy: Strategy { shadow: None, ..spec.strategy.clone() },
+            // The world has users, not copies, and none of them has a name: what is tried begins with the first step.
+            strategy: Strategy { shadow: None, ..spec.strategy.clone() }.by_chance(),
             gates: spec.gates.clone(),
             triggers: spec.triggers.clone(),
             evidence: spec.evidence.clone(),

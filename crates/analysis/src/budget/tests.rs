@@ -246,6 +246,7 @@ fn sample(ok: u64, failed: u64, made_good: u64, micros: &[(u64, u64)]) -> Sample
         route: "GET /".to_owned(),
         warming: false,
         twin: None,
+        chosen: false,
         outcomes: Outcomes { ok, server_error: failed, shielded: made_good, ..Outcomes::default() },
         latency,
     }

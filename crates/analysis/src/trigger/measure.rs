@@ -32,12 +32,19 @@ pub(crate) struct Shown<'a> {
     pub(crate) latency: &'a Histogram,
     pub(crate) recent: &'a Histogram,
     pub(crate) seconds: &'a Seconds,
+    /// The same without what was sent by name.
+    pub(crate) compared: &'a Seconds,
     pub(crate) now: Timestamp,
 }
 
 impl Shown<'_> {
     pub(crate) fn within(&self, window: Duration) -> Arms<Counts> {
         self.seconds.within(window, self.now)
+    }
+
+    /// The same without what was sent by name.
+    pub(crate) fn compared_within(&self, window: Duration) -> Arms<Counts> {
+        self.compared.within(window, self.now)
     }
 
     pub(crate) fn dependency(&self, spec: &DependencySpec) -> Option<&DependencyLook> {
@@ -82,7 +89,7 @@ pub(crate) fn measure(
             requests(level, slow, &allowed(rule, share_above(*metric), *min_count), shown.now)
         }
         Signal::ErrorSpike { window, min_count } => {
-            (spike(shown.within(*window), level.limit, *min_count, shown.now), true)
+            (spike(shown.compared_within(*window), level.limit, *min_count, shown.now), true)
         }
         Signal::Dependency(spec) => (dependency(shown, spec, fresh), true),
         Signal::Throughput

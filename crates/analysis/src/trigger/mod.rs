@@ -81,10 +81,16 @@ pub struct Triggers {
     stable: Option<RevisionDigest>,
     watched: Vec<Watched>,
     seconds: Seconds,
+    /// The same without what was sent by name: to be compared.
+    #[serde(default)]
+    compared: Seconds,
     /// Latencies of the new revision, second by second, those of warming instances left out.
     latencies: VecDeque<(Timestamp, Histogram)>,
     /// Since the last look.
     open: Arms<Counts>,
+    /// Of the canary's, sent by name.
+    #[serde(default)]
+    open_chosen: Counts,
     open_latency: Histogram,
     fired: Option<Firing>,
 }
@@ -100,8 +106,10 @@ impl Triggers {
             stable: spec.from.as_ref().map(|from| from.digest.clone()),
             watched: spec.triggers.rules.iter().cloned().map(Watched::new).collect(),
             seconds: Seconds::default(),
+            compared: Seconds::default(),
             latencies: VecDeque::new(),
             open: Arms::default(),
+            open_chosen: Counts::default(),
             open_latency: Histogram::default(),
             fired: None,
         }
@@ -116,6 +124,9 @@ impl Triggers {
             let counts = Counts::new(sample.outcomes.judged(), sample.outcomes.failed());
             if sample.revision == self.new {
                 self.open.canary = self.open.canary.plus(counts);
+                if sample.chosen {
+                    self.open_chosen = self.open_chosen.plus(counts);
+                }
                 self.observe_latency(sample);
             } else if self.stable.as_ref() == Some(&sample.revision) {
                 self.open.stable = self.open.stable.plus(counts);
@@ -132,10 +143,13 @@ impl Triggers {
     /// Looks at everything once; what fires now is returned, and a rollback among it stays in [`Self::fired`].
     pub fn look(&mut self, facts: &Facts, now: Timestamp) -> Vec<Firing> {
         let (counts, latency) = (std::mem::take(&mut self.open), std::mem::take(&mut self.open_latency));
+        let chosen = std::mem::take(&mut self.open_chosen);
         self.seconds.add(counts, now);
+        self.compared.add(Arms { canary: without(counts.canary, chosen), ..counts }, now);
         self.keep_latency(&latency, now);
         let recent = self.recent_latency();
-        let shown = Shown { facts, counts, latency: &latency, recent: &recent, seconds: &self.seconds, now };
+        let (seconds, compared) = (&self.seconds, &self.compared);
+        let shown = Shown { facts, counts, latency: &latency, recent: &recent, seconds, compared, now };
         let firings: Vec<_> = self.watched.iter_mut().flat_map(|watched| watched.look(&shown)).collect();
         if self.fired.is_none() {
             self.fired = firings.iter().find(|firing| firing.means == Means::Rollback).cloned();
@@ -171,4 +185,9 @@ impl Triggers {
             sum
         })
     }
+}
+
+fn without(all: Counts, part: Counts) -> Counts {
+    let failures = all.failures().saturating_sub(part.failures());
+    Counts::new(all.attempts().saturating_sub(part.attempts()).max(failures), failures)
 }

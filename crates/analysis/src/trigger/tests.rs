@@ -48,6 +48,7 @@ fn sample(spec: &RolloutSpec, canary: bool, (all, failed): (u64, u64), micros: u
         route: "GET /".to_owned(),
         warming: false,
         twin: None,
+        chosen: false,
         outcomes: Outcomes { assigned: all, ok: all - failed, server_error: failed, ..Outcomes::default() },
         latency: Histogram(vec![(bucket_of_micros(micros), all)]),
     }

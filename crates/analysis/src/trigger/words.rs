@@ -45,7 +45,7 @@ pub(crate) fn figure(signal: &Signal, shown: &Shown<'_>) -> String {
             format!("{figure}{}", too_few(count, *min_count))
         }
         Signal::ErrorSpike { window, min_count } => {
-            let counts = shown.within(*window);
+            let counts = shown.compared_within(*window);
             format!("{}{}", both(counts), too_few_failed(counts.canary.failures(), *min_count))
         }
         Signal::Throughput => or_unknown(known.map(|rate| format!("{rate:.1} requests/s"))),

@@ -89,6 +89,7 @@ fn a_sample() -> impl Strategy<Value = Sample> {
             route: format!("GET /{generation}"),
             warming,
             twin,
+            chosen: id == 2 && generation % 3 == 0,
             outcomes: Outcomes { assigned, ok, server_error: error, timeout, ..Outcomes::default() },
             // The scale ends at its last bucket.
             latency: Histogram(latency.into_iter().filter(|(bucket, _)| *bucket < 736).collect()),

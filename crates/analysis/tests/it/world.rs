@@ -146,6 +146,7 @@ pub(crate) struct World {
 struct Kind {
     warming: bool,
     twin: Option<bool>,
+    chosen: bool,
 }
 
 impl World {
@@ -184,7 +185,7 @@ impl World {
             let fails = if young { version.young_fails } else { version.fails };
             let failed = self.chance.unit() < fails || (version.bad_route && on_route);
             let millis = version.median_ms * (0.5 * self.chance.normal()).exp() + version.extra_ms;
-            let kind = Kind { warming: young, twin };
+            let kind = Kind { warming: young, twin, chosen: false };
             self.count(&mut report, id, route, kind, failed, (millis * 1_000.0) as u64);
         }
         report
@@ -207,15 +208,26 @@ impl World {
         self.count(report, id, route, Kind::default(), failed, micros);
     }
 
+    /// Requests that were sent to the canary by name.
+    pub(crate) fn by_name(&mut self, report: &mut EdgeReport, requests: u64, failed: bool) {
+        let kind = Kind { chosen: true, ..Kind::default() };
+        (0..requests).for_each(|_| self.count(report, 2, "GET /", kind, failed, 20_000));
+    }
+
     fn count(&mut self, report: &mut EdgeReport, id: u8, route: &str, kind: Kind, failed: bool, micros: u64) {
         let client = self.chance.next();
-        let Kind { warming, twin } = kind;
+        let Kind { warming, twin, chosen } = kind;
         let sample = sample(report, id, route, kind, (self.split, self.weight));
         sample.outcomes.assigned += 1;
         sample.latency.merge(&Histogram(vec![(bucket_of_micros(micros), 1)]));
         if failed {
             sample.outcomes.server_error += 1;
-            report.failures.push(Failure { warming, twin, ..failure(id, route, self.split, client, micros) });
+            report.failures.push(Failure {
+                warming,
+                twin,
+                chosen,
+                ..failure(id, route, self.split, client, micros)
+            });
         } else {
             sample.outcomes.ok += 1;
         }
@@ -253,7 +265,9 @@ fn sample<'a>(
 ) -> &'a mut Sample {
     let revision = digest(id);
     let known = report.samples.iter().position(|s| {
-        s.revision == *revision && s.route == route && (s.warming, s.twin) == (kind.warming, kind.twin)
+        s.revision == *revision
+            && s.route == route
+            && (s.warming, s.twin, s.chosen) == (kind.warming, kind.twin, kind.chosen)
     });
     let at = known.unwrap_or_else(|| {
         report.samples.push(Sample {
@@ -264,6 +278,7 @@ fn sample<'a>(
             route: route.to_owned(),
             warming: kind.warming,
             twin: kind.twin,
+            chosen: kind.chosen,
             outcomes: Outcomes::default(),
             latency: Histogram::default(),
         });
@@ -291,5 +306,6 @@ pub(crate) fn failure(id: u8, route: &str, generation: SplitGeneration, client: 
         shielded: false,
         warming: false,
         twin: None,
+        chosen: false,
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use staunch_analysis as analysis;
 
-use super::{Shadow, wire_name};
+use super::{Cohort, Shadow, wire_name};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Judgement {
@@ -30,6 +30,9 @@ pub struct Judgement {
     /// The stage before the steps, for a rollout that has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shadow: Option<Shadow>,
+    /// What was sent by name, for a rollout with such rules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cohort: Option<Cohort>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -91,7 +94,8 @@ pub struct Band {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    /// `stable-is-bad-too`, `sample-ratio-mismatch`, `error-spike`, `trigger-warning` or `shared-dependency`.
+    /// `stable-is-bad-too`, `sample-ratio-mismatch`, `error-spike`, `trigger-warning`, `shared-dependency` or
+    /// `cohort-too-large`.
     pub kind: String,
     pub sentence: String,
 }
@@ -118,6 +122,7 @@ impl From<&analysis::Judgement> for Judgement {
             failed_total: judgement.failed_total,
             warming: judgement.warming,
             shadow: judgement.shadow.as_ref().map(Shadow::from),
+            cohort: judgement.cohort.map(Cohort::from),
         }
     }
 }
@@ -172,6 +177,7 @@ impl From<&analysis::Finding> for Finding {
             analysis::Finding::SampleRatioMismatch { .. } => "sample-ratio-mismatch",
             analysis::Finding::TriggerWarning { .. } => "trigger-warning",
             analysis::Finding::SharedDependency { .. } => "shared-dependency",
+            analysis::Finding::CohortTooLarge { .. } => "cohort-too-large",
         };
         Self { kind: kind.to_owned(), sentence: finding.sentence() }
     }

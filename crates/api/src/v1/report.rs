@@ -47,6 +47,9 @@ pub struct Report {
     pub budget_cost: Option<BudgetCost>,
     /// Two people let it pass a freeze of the budget.
     pub pass: Option<FreezePass>,
+    /// The rules by which users got it by name, in words.
+    #[serde(default)]
+    pub who: Vec<String>,
     pub timeline: Vec<TimelineRow>,
 }
 
@@ -219,6 +222,7 @@ impl From<&rollout::Report> for Report {
             cost: report.cost.into(),
             budget_cost: report.budget_cost.map(BudgetCost::from),
             pass: report.pass.as_ref().map(FreezePass::from),
+            who: report.who.clone(),
             timeline: report.timeline.iter().map(TimelineRow::from).collect(),
         }
     }

@@ -58,6 +58,9 @@ pub struct Rollout {
     pub digest: String,
     /// Weights of the steps, 1 last.
     pub steps_ratio: Vec<f64>,
+    /// The rules by which users get it whatever its weight, in words; a first step of no weight is theirs alone.
+    #[serde(default)]
+    pub who: Vec<String>,
     /// Index into `steps_ratio`; its length when all is done.
     pub step: usize,
     pub admitted_at: Time,
@@ -141,6 +144,7 @@ impl From<&RolloutView> for Rollout {
             to: view.to.clone(),
             digest: view.digest.to_string(),
             steps_ratio: view.steps.iter().map(|percent| percent / 100.0).collect(),
+            who: view.who.clone(),
             step: view.step,
             admitted_at: view.admitted.into(),
             entered_at: view.entered.into(),

@@ -52,6 +52,7 @@ fn serve_from(world: &World, service: &str, revision: RevisionDigest, ok: u64, f
         route: "GET /".to_owned(),
         warming: false,
         twin: None,
+        chosen: false,
         outcomes: Outcomes { ok, server_error: failed, ..Outcomes::default() },
         latency: Histogram::default(),
     };

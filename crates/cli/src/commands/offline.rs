@@ -14,7 +14,12 @@ pub(crate) fn validate(term: &Term, place: &Place) -> Outcome {
     let text = place.text()?;
     let file = place.file.display().to_string();
     let (exit, findings, services) = match staunch_config::parse_in(&text, place.environment.as_deref()) {
-        Ok(parsed) => (Exit::Ok, parsed.warnings, parsed.project.services.len()),
+        Ok(parsed) => {
+            let services = parsed.project.services.len();
+            let lists = crate::lists::flaws(place, &parsed);
+            let findings = parsed.warnings.with(lists);
+            (if findings.has_errors() { Exit::Config } else { Exit::Ok }, findings, services)
+        }
         Err(findings) => (Exit::Config, findings, 0),
     };
     if term.output != Output::Text {

@@ -183,12 +183,7 @@ fn show_service(term: &Term, service: &Service) {
 
 fn show_rollout(term: &Term, service: &Service, rollout: &Rollout) {
     let from = rollout.from.as_ref().map_or_else(String::new, |from| format!("{from} → "));
-    let at = if rollout.active {
-        let percent = (service.canary_weight_ratio * 10_000.0).round() / 100.0;
-        format!(", {percent} % of the traffic")
-    } else {
-        String::new()
-    };
+    let at = if rollout.active { crate::view::who::share(service, rollout) } else { String::new() };
     term.result(&format!("  rollout {}: {from}{}, {}{at}", rollout.id, rollout.to, rollout.phase));
     if let Some(back) = &rollout.back {
         term.result(&format!("    {}", back.because));
@@ -201,12 +196,14 @@ fn show_rollout(term: &Term, service: &Service, rollout: &Rollout) {
     if let Some(eta) = rollout.eta.filter(|_| rollout.active) {
         term.result(&format!("    {} if it is as good as the old version", eta_words(eta)));
     }
+    crate::view::who::lines(rollout).iter().for_each(|line| term.result(line));
     let gates = rollout.judgement.iter().filter(|_| rollout.active).flat_map(|judgement| &judgement.gates);
     let judgement = rollout.judgement.as_ref();
     if let Some(shadow) = judgement.and_then(|judgement| judgement.shadow.as_ref()) {
         crate::view::shadow::lines(rollout, shadow).iter().for_each(|line| term.result(line));
     }
-    for gate in gates.filter(|_| rollout.phase != "shadowing") {
+    let asked = rollout.phase != "shadowing" && !crate::view::who::is_alone(rollout);
+    for gate in gates.filter(|_| asked) {
         term.result(&format!("    gate {}  ({})", gate_words(gate), gate.because));
     }
     // Those that ended it are shown when it has ended too.

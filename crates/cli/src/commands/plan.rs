@@ -72,7 +72,8 @@ fn refusal(findings: &[PolicyFinding]) -> Option<u8> {
 }
 
 fn step_line(step: &PlanStep) -> String {
-    let weight = format!("{} %", (step.weight_ratio * 10_000.0).round() / 100.0);
+    let percent = || format!("{} %", (step.weight_ratio * 10_000.0).round() / 100.0);
+    let weight = if step.weight_ratio > 0.0 { percent() } else { "by name".to_owned() };
     let expected = match (step.expected_ms, step.low_ms, step.high_ms) {
         (None, _, _) => "not foreseeable".to_owned(),
         (Some(span), Some(low), Some(high)) if high > low => {

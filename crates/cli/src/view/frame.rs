@@ -101,6 +101,9 @@ fn pair(name: &str, lines: [String; 2], now: [Option<String>; 2]) -> String {
 }
 
 fn gates_line(rollout: &Rollout) -> String {
+    if let Some(alone) = super::who::line(rollout) {
+        return alone;
+    }
     let Some(judgement) = &rollout.judgement else { return "gates   -".to_owned() };
     if let Some(shadow) = judgement.shadow.as_ref().filter(|_| rollout.phase == "shadowing") {
         return super::shadow::line(shadow);

@@ -5,3 +5,4 @@ pub(crate) mod screen;
 pub(crate) mod shadow;
 pub(crate) mod story;
 pub(crate) mod triggers;
+pub(crate) mod who;

@@ -11,6 +11,7 @@ mod bad_starts;
 mod blue_green;
 mod budgets;
 mod changes;
+mod cohorts;
 mod demos;
 mod fresh;
 mod gauges;

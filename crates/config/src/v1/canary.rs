@@ -13,13 +13,15 @@ use crate::scalar::{self, Flaw};
 use crate::syntax::Value;
 use crate::v1::keys::{Given, STEP};
 use crate::v1::service::span;
+use crate::v1::who;
 
 pub(crate) fn read(reader: &mut Reader<'_>, service: &Section<'_>) -> Strategy {
     let section = reader.section(service, "canary");
     let hold = span(reader, &section, "hold");
-    let steps = steps(reader, &section, hold);
+    let (who, alone) = who::read(reader, &section);
+    let steps = alone.into_iter().chain(steps(reader, &section, hold)).collect();
     let bake = span(reader, &section, "bake");
-    Strategy { steps, bake, holdback: holdback(reader, &section), ..with_deadlines(reader, &section) }
+    Strategy { steps, bake, holdback: holdback(reader, &section), who, ..with_deadlines(reader, &section) }
 }
 
 /// A path of no steps with the deadlines of its table.

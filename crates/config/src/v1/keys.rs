@@ -4,6 +4,7 @@
 mod checks;
 mod infra;
 pub(crate) mod shadow;
+mod who;
 
 use super::trigger_keys;
 pub(crate) use checks::{CHECKS, CONFIDENCE};
@@ -114,6 +115,8 @@ pub(crate) enum Kind {
     Shares,
     /// How blue-green switches: a word, a table or steps.
     Switch,
+    /// Names with the values that fit: true, text or a list.
+    Matches,
     /// A list of commands.
     Commands,
     Table(&'static Table),
@@ -430,6 +433,12 @@ pub(crate) static CANARY: Table = Table {
                 Default("[5, 25, 50, 100]"),
                 "Rising shares of the traffic in percent, each a number or a table { weight, hold, pause }. A last 100 \
              stands for the promotion and may be left out.",
+            ),
+            key(
+                "who",
+                Kind::Table(&who::WHO),
+                Optional,
+                "Requests that get the new version by name, whatever its share. Left out: chance alone decides.",
             ),
             key(
                 "hold",

@@ -18,6 +18,7 @@ mod shadow;
 mod slo;
 pub(crate) mod trigger_keys;
 mod triggers;
+mod who;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -58,6 +59,20 @@ pub struct Parsed {
     pub project: Project,
     /// What is probably not meant; never errors.
     pub warnings: Diagnostics,
+}
+
+impl Parsed {
+    /// What is to be said where a service's allow-list is named, of a file that cannot be one. `fix` says what helps.
+    pub fn list_flaw(&self, service: &ServiceName, why: &str, fix: &str) -> Diagnostic {
+        let key = "canary.who.allow";
+        let paths = [format!("services.{service}.{key}"), key.to_owned()];
+        let place = paths.iter().find_map(|path| match self.project.origins.get(path) {
+            Some(Origin::File(span)) => Some(span.clone()),
+            Some(Origin::Default | Origin::Absent) | None => None,
+        });
+        let message = format!("the allow-list of `{service}` cannot be used: {why}");
+        Diagnostic::error(Code::WhoList, message, place.unwrap_or(0..0)).help(fix)
+    }
 }
 
 /// Reads the text of a `staunch.toml` as it stands, without an environment.

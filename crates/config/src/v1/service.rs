@@ -11,7 +11,9 @@ use staunch_model::{
 use crate::codes::Code;
 use crate::command::bare_variable;
 use crate::reader::{Reader, Section};
-use crate::v1::{blue_green, canary, checks, edge, gates, gauges, health, intake, shadow, slo, triggers};
+use crate::v1::{
+    blue_green, canary, checks, edge, gates, gauges, health, intake, shadow, slo, triggers, who,
+};
 use crate::{Diagnostic, scalar};
 
 /// A service and the place of its address, for the comparison with the others.
@@ -78,6 +80,7 @@ pub(crate) fn describe(
     checks::within(reader, section, &spec);
     shadow::within(reader, section, &spec);
     gauges::within(reader, section, &spec);
+    who::within(reader, section, &spec);
     Some(Described {
         spec,
         listen_span: section.value_span("listen").unwrap_or_else(|| section.span.clone()),

@@ -14,7 +14,7 @@ macro_rules! cases {
     };
 }
 
-const CASES: [(&str, &str, &str); 16] = cases![
+const CASES: [(&str, &str, &str); 17] = cases![
     "blue-green",
     "blue-green-switch",
     "slips",
@@ -30,7 +30,8 @@ const CASES: [(&str, &str, &str); 16] = cases![
     "budget",
     "shadow",
     "triggers",
-    "policy"
+    "policy",
+    "who"
 ];
 
 fn findings(text: &str) -> Diagnostics {
@@ -52,6 +53,16 @@ fn every_finding_is_shown_at_its_place() {
     }
 }
 
+#[test]
+fn an_allow_list_that_cannot_be_one_is_told_where_it_is_named() {
+    let text = include_str!("everything.toml");
+    let parsed = accepted(text);
+    let flaw = parsed.list_flaw(&parsed.project.services[0].name, "it has no value", "write at least one");
+    assert_eq!(&text[flaw.labels[0].span.clone()], "\"testers.txt\"");
+    let shown = Diagnostics::default().with([flaw]).render(text, "staunch.toml", false);
+    assert!(shown.contains("it has no value") && shown.contains("write at least one"), "{shown}");
+}
+
 /// No code is dead, and no code is untested.
 #[test]
 fn every_listed_code_has_a_file_that_causes_it() {
@@ -62,6 +73,8 @@ fn every_listed_code_has_a_file_that_causes_it() {
     let mut seen: BTreeSet<&str> =
         texts.flat_map(|text| findings(text).iter().map(|one| one.code).collect::<Vec<_>>()).collect();
     seen.extend(elsewhere.iter().map(|one| one.code));
+    let listed = accepted(include_str!("everything.toml"));
+    seen.insert(listed.list_flaw(&listed.project.services[0].name, "it has no value", "write one").code);
     let listed: BTreeSet<&str> = explain_codes().iter().map(|row| row.0).collect();
     assert_eq!(seen, listed);
 }

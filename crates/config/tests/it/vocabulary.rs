@@ -49,6 +49,7 @@ fn the_full_example_leaves_out_only_what_excludes_each_other() {
         .filter(|path| !path.starts_with("blue-green"))
         .collect();
     let excluded = [
+        "canary.who.allow-header",
         "edge.sticky.address",
         "edge.sticky.cookie",
         "gates.latency-p50.max-vs-stable",
@@ -85,6 +86,7 @@ fn write_defaults(table: &Value, prefix: &str, into: &mut String) {
         let tables = [
             "services",
             "blue-green",
+            "canary.who",
             "gates",
             "health.live",
             "shadow",

@@ -2,20 +2,22 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use staunch_model::{
-    DependencyLook, DependencySpec, EdgeReport, InstanceId, Revision, RevisionDigest, ServiceName,
-    ServiceSpec, SplitGeneration, Timestamp,
+    AllowSpec, DependencyLook, DependencySpec, EdgeReport, InstanceId, KeptList, Revision, RevisionDigest,
+    ServiceName, ServiceSpec, SplitGeneration, Timestamp, WhoSpec,
 };
 use staunch_ports::{Action, Observed, Platform, PlatformError, SplitWish, Waker};
 
 use super::keeper_thread::Order;
 use super::shared::unpoisoned;
 use super::start::LocalPlatform;
-use super::world::{Pending, Service};
+use super::world::{Pending, Service, World};
 use super::{measure, smoke, split};
 use crate::client::KeeperError;
+use crate::lists;
 use crate::logs;
 use crate::paths::Paths;
 use crate::protocol::{InstanceSpec, Request, Response};
@@ -51,6 +53,12 @@ impl Platform for LocalPlatform {
                 PlatformError::Content { what, why, fix }
             }
         })
+    }
+
+    fn keep_list(&self, allow: &AllowSpec) -> Result<KeptList, PlatformError> {
+        let in_use = lists_in_use(&self.shared.world());
+        lists::collect_garbage(&self.shared.paths, &in_use);
+        lists::keep(&self.shared.paths, &self.shared.project, allow)
     }
 
     fn observe(&self, service: &ServiceName) -> Observed {
@@ -229,6 +237,14 @@ impl LocalPlatform {
         self.shared.publish();
         Ok(())
     }
+}
+
+/// What wishes in force name, and what those that come next will.
+fn lists_in_use(world: &World) -> BTreeSet<PathBuf> {
+    let kept = |who: &WhoSpec| Some(PathBuf::from(&who.allow.as_ref()?.kept.as_ref()?.path));
+    let wished = world.services.values().filter_map(|service| service.wish.as_ref()?.who.as_deref());
+    let declared = world.services.values().filter_map(|service| service.spec.strategy.who.as_ref());
+    wished.chain(declared).filter_map(kept).collect()
 }
 
 /// Logs of instances whose revision is gone; the id in a log's name carries the revision.

@@ -30,6 +30,7 @@ fn table(world: &World, service: &Service) -> Option<RouteTable> {
             backend: backend(world, service, revision, |_, tracked| tracked.ready),
             weight: *weight,
             twins: wish.twins,
+            who: wish.who.as_deref().cloned(),
         }),
         mirror: wish.mirror.as_ref().map(|mirror| MirrorRoute {
             backend: backend(world, service, &mirror.revision, |_, tracked| tracked.ready),

@@ -118,6 +118,7 @@ fn wish(generation: u64, stable: &RevisionDigest, canary: Option<(&RevisionDiges
         canary: canary.map(|(revision, percent)| (revision.clone(), Weight::percent(percent).unwrap())),
         mirror: None,
         twins: false,
+        who: None,
     }
 }
 

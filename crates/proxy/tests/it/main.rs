@@ -17,3 +17,4 @@ mod stage;
 mod twins;
 mod uploads;
 mod warm_up;
+mod who;

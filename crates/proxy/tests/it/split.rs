@@ -145,6 +145,7 @@ fn a_service_without_stable_serves_its_first_revision() {
         backend: backend(2, &[first.addr]),
         weight: Weight::FULL,
         twins: false,
+        who: None,
     });
     stage.publish();
     assert_eq!(Browser::open(stage.addr).get("/").text(), "first");

@@ -233,7 +233,8 @@ impl Stage {
         stage.table.stable = Some(backend(1, stable));
         if !canary.is_empty() {
             let weight = Weight::try_from(basis_points).unwrap();
-            stage.table.canary = Some(CanaryRoute { backend: backend(2, canary), weight, twins: false });
+            stage.table.canary =
+                Some(CanaryRoute { backend: backend(2, canary), weight, twins: false, who: None });
         }
         tune(&mut stage.table);
         stage.publish();

@@ -1,6 +1,6 @@
 //! How much the path risks at once, against what the policy allows.
 
-use staunch_model::{Limit, Step, Weight, human_duration};
+use staunch_model::{Limit, Step, Strategy, Weight, human_duration};
 
 use super::{Facts, Finding, FindingCode};
 
@@ -25,22 +25,25 @@ fn exceeded(facts: &Facts<'_>, limit: Limit) -> Option<(String, &'static str)> {
     let steps = &strategy.steps;
     match limit {
         Limit::MaxShare(most) => {
-            let step = steps.iter().find(|step| step.weight > most)?;
+            let step = steps.iter().find(|step| strategy.reach(step.weight) > most)?;
+            let by_name = strategy.who.as_ref().map(|who| format!(" with {} by name on top", who.most));
+            let by_name = by_name.unwrap_or_default();
             let text = format!(
-                "the step at {} is above the largest share before the promotion, {most}",
+                "the step at {}{by_name} is above the largest share before the promotion, {most}",
                 step.weight
             );
-            Some((text, "canary.steps"))
+            Some((text, if step.weight > most { "canary.steps" } else { "canary.who.max-share" }))
         }
         Limit::MaxRise(most) => {
-            let (from, to) = rises(steps).into_iter().find(|(from, to)| rise(*from, *to) > most)?;
+            let (from, to) = rises(strategy).into_iter().find(|(from, to)| rise(*from, *to) > most)?;
             Some((format!("from {from} to {to} at once; the largest rise is {most}"), "canary.steps"))
         }
-        Limit::MinSteps(least) => (steps.len() < least as usize).then(|| {
-            (format!("{} steps before the promotion; the least is {least}", steps.len()), "canary.steps")
+        Limit::MinSteps(least) => (by_weight(steps).count() < least as usize).then(|| {
+            let steps = by_weight(steps).count();
+            (format!("{steps} steps before the promotion; the least is {least}"), "canary.steps")
         }),
         Limit::MinHold(least) => {
-            let step = steps.iter().find(|step| step.hold < least)?;
+            let step = by_weight(steps).find(|step| step.hold < least)?;
             let (hold, least) = (human_duration(step.hold), human_duration(least));
             Some((
                 format!("the step at {} holds for {hold}; the least is {least}", step.weight),
@@ -66,11 +69,16 @@ fn exceeded(facts: &Facts<'_>, limit: Limit) -> Option<(String, &'static str)> {
     }
 }
 
-/// Each weight and the next one, the promotion last.
-fn rises(steps: &[Step]) -> Vec<(Weight, Weight)> {
-    let to = steps.iter().map(|step| step.weight).chain([Weight::FULL]);
-    let from = [Weight::ZERO].into_iter().chain(steps.iter().map(|step| step.weight));
-    from.zip(to).collect()
+/// The steps that somebody has by chance.
+fn by_weight(steps: &[Step]) -> impl Iterator<Item = &Step> {
+    steps.iter().filter(|step| !step.weight.is_zero())
+}
+
+/// Each share and the next one, with what is sent by name, the promotion last.
+fn rises(strategy: &Strategy) -> Vec<(Weight, Weight)> {
+    let reached = || strategy.steps.iter().map(|step| strategy.reach(step.weight));
+    let from = [Weight::ZERO].into_iter().chain(reached());
+    from.zip(reached().chain([Weight::FULL])).collect()
 }
 
 fn rise(from: Weight, to: Weight) -> Weight {

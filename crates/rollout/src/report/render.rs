@@ -34,6 +34,7 @@ impl Report {
 
     fn at_step(&self) -> String {
         match self.step {
+            Some((step, 0.0)) if self.was_exposed() => format!(" at step {} (by name)", step + 1),
             Some((step, weight)) if self.was_exposed() => format!(" at step {} ({weight} %)", step + 1),
             Some(_) | None => " before any user saw it".to_owned(),
         }
@@ -72,6 +73,7 @@ impl Report {
             if shadow.is_some() && !self.was_exposed() { vec![] } else { unknown_lines(&self.unknown) };
         let all = vec![
             ("Because", self.because_lines()),
+            ("By name", self.who_lines()),
             ("Shadow", shadow.map(shadow::lines).unwrap_or_default()),
             ("Pairs", shadow.map(shadow::pair_lines).unwrap_or_default()),
             ("Where", where_lines(&self.routes)),

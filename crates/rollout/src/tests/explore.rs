@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use staunch_model::{InstanceId, Revision, RolloutKind, RolloutSpec, ShadowThen, SplitGeneration, Timestamp};
 
-use super::fixture::{BAKE, DRAIN, HOLD, PAUSE, PREPARE, START, STEP, Say, name, shadow, spec};
+use super::fixture::{BAKE, DRAIN, HOLD, PAUSE, PREPARE, START, STEP, Say, by_name, name, shadow, spec};
 use crate::{
     Cause, Command, Event, ExitRecord, InstanceState, InstanceStatus, Observed, ObservedSplit, Pace, Phase,
     Rollout, Snapshot, SplitWish, command, decide, waiting,
@@ -237,6 +237,13 @@ fn reachable_with_shadow(then: ShadowThen) -> Vec<Rollout> {
     reachable_by(spec)
 }
 
+fn reachable_by_name(alone: bool) -> Vec<Rollout> {
+    let mut spec = spec(1, RolloutKind::Canary, Some(1), 2);
+    spec.strategy.steps.truncate(1);
+    by_name(&mut spec.strategy, alone);
+    reachable_by(spec)
+}
+
 fn reachable_by(mut spec: RolloutSpec) -> Vec<Rollout> {
     spec.replicas = 2;
     let first = normal(Rollout::admit(spec, GENERATION, "anna".to_owned(), START));
@@ -276,6 +283,8 @@ fn explore() -> Vec<Rollout> {
     all.extend(reachable(RolloutKind::Rollback, Some(1), false, false));
     all.extend(reachable_with_shadow(ShadowThen::Canary));
     all.extend(reachable_with_shadow(ShadowThen::Stop));
+    all.extend(reachable_by_name(true));
+    all.extend(reachable_by_name(false));
     all
 }
 
@@ -302,6 +311,7 @@ fn abort_reaches_stable_from_everywhere() {
             let (next, events) = step(&back, facts);
             assert_eq!(next.wish.stable, rollout.spec.from.as_ref().map(|from| from.digest.clone()));
             assert_eq!((next.wish.canary.as_ref(), next.wish.mirror.as_ref()), (None, None));
+            assert_eq!(next.wish.who, None);
             assert!(matches!(next.phase, Phase::RollingBack { .. } | Phase::RolledBack { .. }), "{events:?}");
             assert!(
                 commanded(&next, START).iter().all(|said| said.phase == next.phase),

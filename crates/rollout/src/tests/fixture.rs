@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use staunch_analysis::{Finding, GateReading, Judgement, Outcome, ShadowReading, Verdict};
+use staunch_analysis::{CohortReading, Finding, GateReading, Judgement, Outcome, ShadowReading, Verdict};
 use staunch_model::{
     EvidenceSpec, FileHash, GateLimit, GateSpec, HealthSpec, Metric, MirrorSpec, NoData, ProbeSpec,
-    ProbeTarget, Revision, RevisionDigest, RolloutId, RolloutKind, RolloutSpec, RunSpec, ServiceName,
-    ShadowCounts, ShadowSpec, ShadowThen, SplitGeneration, Step, StopSpec, Strategy, Timestamp, TriggerSpec,
-    Weight,
+    ProbeTarget, RequestPart, Revision, RevisionDigest, RolloutId, RolloutKind, RolloutSpec, RunSpec,
+    ServiceName, ShadowCounts, ShadowSpec, ShadowThen, SplitGeneration, Step, StopSpec, Strategy, Timestamp,
+    TriggerSpec, Weight, WhoRule, WhoSpec,
 };
 
 pub(super) const START: Timestamp = Timestamp(1_000_000);
@@ -121,6 +121,13 @@ impl Say {
         Self::Finding,
     ];
 
+    /// What was sent by name, whether or not anything is.
+    fn cohort(self) -> CohortReading {
+        let requests = if matches!(self, Self::NoData(_)) { 0 } else { 30 };
+        let failed = if self.outcome() == Outcome::Fail { requests } else { 0 };
+        CohortReading { requests, failed, assigned: requests, surplus: 0, all: 900, most: percent(20.0) }
+    }
+
     fn outcome(self) -> Outcome {
         match self {
             Self::Pass | Self::StalePass | Self::Finding => Outcome::Pass,
@@ -152,7 +159,18 @@ impl Say {
             failed_total: 6,
             warming: false,
             shadow: Some(shadow_reading(self.outcome())),
+            cohort: Some(self.cohort()),
         })
+    }
+}
+
+/// Users who get the new revision by a header, a fifth of all at most; `alone` for a while before the first step.
+pub(super) fn by_name(strategy: &mut Strategy, alone: bool) {
+    let (part, name) = (RequestPart::Header, "x-beta".to_owned());
+    let rules = vec![WhoRule { part, name, values: vec![] }];
+    strategy.who = Some(WhoSpec { rules, allow: None, most: percent(20.0), requests: 10 });
+    if alone {
+        strategy.steps.insert(0, Step { weight: Weight::ZERO, hold: HOLD, pause: false });
     }
 }
 

@@ -8,7 +8,7 @@ use staunch_model::{
     StrategyKind, Weight,
 };
 
-use super::fixture::{DRAIN, Say, revision, shadow, spec};
+use super::fixture::{DRAIN, Say, by_name, revision, shadow, spec};
 use super::world::{Birth, Fault, LONGEST_ROLLBACK, Trial, Turn, World};
 use crate::{Action, Cause, Command, Event, Phase, Service, SplitWish};
 
@@ -58,6 +58,8 @@ struct Script {
     steps: usize,
     pause_at: Option<usize>,
     shadow: Option<ShadowThen>,
+    /// Some users get it by name; alone before the first step.
+    by_name: Option<bool>,
     birth: Birth,
     lag: u32,
     tunnels: bool,
@@ -76,6 +78,9 @@ impl Script {
         spec.strategy.shadow = self.shadow.map(shadow);
         if let Some(step) = self.pause_at.and_then(|at| spec.strategy.steps.get_mut(at)) {
             step.pause = true;
+        }
+        if let Some(alone) = self.by_name {
+            by_name(&mut spec.strategy, alone);
         }
         spec
     }
@@ -177,12 +182,12 @@ fn scripts() -> impl proptest::strategy::Strategy<Value = Script> {
     let passing = says(&[Say::Pass, Say::Pass, Say::Undecided, Say::StalePass, Say::Nothing]);
     let mixed = prop_oneof![2 => passing, 1 => says(&Say::ALL)];
     let then = prop_oneof![Just(ShadowThen::Canary), Just(ShadowThen::Stop)];
-    let outside =
-        (births(), 0..8_u32, any::<bool>(), paths(), trials(), proptest::option::weighted(0.3, then));
+    let asked = (proptest::option::weighted(0.3, then), proptest::option::weighted(0.4, any::<bool>()));
+    let outside = (births(), 0..8_u32, any::<bool>(), paths(), trials(), asked);
     (shape, outside, mixed, commands(&Command::ALL), faults()).prop_map(
         |(shape, outside, says, commands, faults)| {
             let (kind, replicas, fresh, steps, pause_at) = shape;
-            let (birth, lag, tunnels, path, trial, shadow) = outside;
+            let (birth, lag, tunnels, path, trial, (shadow, by_name)) = outside;
             Script {
                 kind,
                 path,
@@ -192,6 +197,7 @@ fn scripts() -> impl proptest::strategy::Strategy<Value = Script> {
                 steps,
                 pause_at,
                 shadow,
+                by_name,
                 birth,
                 lag,
                 tunnels,
@@ -216,12 +222,17 @@ fn shifts(turn: &Turn) -> impl Iterator<Item = &SplitWish> {
     })
 }
 
+/// The largest share of the traffic that may come to a revision.
 fn share(wish: &SplitWish, revision: &RevisionDigest) -> Weight {
     match &wish.canary {
-        Some((canary, weight)) if canary == revision => *weight,
+        Some((canary, weight)) if canary == revision => reach(wish, *weight),
         Some(_) | None if wish.stable.as_ref() == Some(revision) => wish.canary_weight().complement(),
         Some(_) | None => Weight::ZERO,
     }
+}
+
+fn reach(wish: &SplitWish, weight: Weight) -> Weight {
+    wish.who.as_ref().map_or(weight, |who| who.reach(weight))
 }
 
 /// Who gets more traffic by this wish than the edges really give it now.
@@ -291,7 +302,7 @@ proptest! {
                 let Some((canary, weight)) = &wish.canary else { continue };
                 if growing(wish, turn).any(|revision| revision == canary) {
                     let ready = turn.observed.ready(canary);
-                    let needed = weight.of_replicas(script.replicas.1);
+                    let needed = reach(wish, *weight).of_replicas(script.replicas.1);
                     prop_assert!(ready >= needed, "{ready} ready for {wish:?}");
                     let first = turn.before.active().is_some_and(|rollout| rollout.phase == Phase::Preparing);
                     let full = script.path != Path::Canary && first;
@@ -369,11 +380,41 @@ proptest! {
         let world = script.run();
         for turn in &world.turns {
             for (generation, event) in &turn.events {
-                let asked = !matches!(script.path, Path::BlueGreen { by_time: true, .. });
-                if let (Event::StepPassed { by: None, .. }, true) = (event, asked) {
+                let Event::StepPassed { by: None, step, .. } = event else { continue };
+                if turn.after.rollout.as_ref().is_some_and(|rollout| rollout.asks_at(*step)) {
                     let judgement = turn.judgement.as_ref().unwrap();
                     prop_assert_eq!(judgement.under, *generation);
                     prop_assert!(judgement.passed(*generation));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn those_who_get_it_by_name_lose_it_with_the_canary(script in scripts()) {
+        let world = script.run();
+        for turn in &world.turns {
+            let wish = &turn.after.wish;
+            prop_assert!(wish.who.is_none() || wish.canary.is_some(), "{wish:?}");
+            let back = turn.after.rollout.as_ref().is_some_and(|r| matches!(r.phase, Phase::RollingBack { .. }));
+            prop_assert!(!back || wish.who.is_none());
+        }
+    }
+
+    /// Nobody else has it before they have been heard, or a person has said so.
+    #[test]
+    fn a_step_by_name_alone_passes_only_when_they_were_heard(
+        script in scripts(),
+        says in says(&[Say::Nothing, Say::NoData(NoData::Hold), Say::Undecided, Say::Pass]),
+    ) {
+        let script = Script { kind: RolloutKind::Canary, by_name: Some(true), says, ..script };
+        let world = script.run();
+        for turn in &world.turns {
+            for (_, event) in &turn.events {
+                if let Event::StepPassed { step: 0, by: None, gates, .. } = event {
+                    let cohort = turn.judgement.as_ref().and_then(|judgement| judgement.cohort);
+                    prop_assert!(cohort.is_some_and(|cohort| cohort.requests >= 10), "{cohort:?}");
+                    prop_assert!(gates.is_empty());
                 }
             }
         }
@@ -386,7 +427,7 @@ proptest! {
     ) {
         let shadow = script.shadow.map(|_| ShadowThen::Canary);
         let path = Path::Canary;
-        let script = Script { kind: RolloutKind::Canary, path, commands: vec![], steps: script.steps.max(1), says, shadow, ..script };
+        let script = Script { kind: RolloutKind::Canary, path, commands: vec![], steps: script.steps.max(1), says, shadow, by_name: script.by_name.and(Some(false)), ..script };
         let world = script.run();
         let passed = |event: &Event| matches!(event, Event::StepPassed { .. } | Event::PromotionStarted { .. });
         let second = world.journal.iter().skip_while(|(_, _, event)| !matches!(event, Event::Succeeded { .. }));

@@ -3,7 +3,7 @@
 mod ending;
 mod moments;
 
-use staunch_analysis::{ArmLook, Judge, Judgement, Look, SplitLook, Standing, WarmingLook};
+use staunch_analysis::{ArmLook, CohortLook, Judge, Judgement, Look, SplitLook, Standing, WarmingLook};
 use staunch_model::{Histogram, Timestamp};
 use staunch_rollout::{Cause, Event, IllegalEvent, Phase, Service, Snapshot, decide, desired, plan};
 
@@ -204,6 +204,7 @@ impl<'t> Course<'t> {
             canary: arm(canary),
             stable: arm(drawn.stable),
             warming: WarmingLook { canary: arm(young), ..WarmingLook::default() },
+            cohort: CohortLook::default(),
             strata: Vec::new(),
         };
         let splits = std::iter::once((generation, split)).collect();

@@ -47,13 +47,22 @@ impl Load {
         Self::with(target, RATE, walk)
     }
 
+    /// All of them with these lines in each head.
+    pub(crate) fn saying(target: SocketAddr, fields: &'static str) -> Self {
+        Self::of(User { fields, ..User::new(target, &[("GET", "/"), ("GET", "/cart")]) }, RATE)
+    }
+
     fn with(target: SocketAddr, rate: u32, walk: &'static [(&str, &str)]) -> Self {
+        Self::of(User::new(target, walk), rate)
+    }
+
+    fn of(user: User, rate: u32) -> Self {
         let goes = Arc::new(AtomicBool::new(true));
         let answered = Arc::new(AtomicU64::new(0));
         let users = (0..USERS).map(|number| {
             let beat = Duration::from_secs(1) * USERS / rate;
             let (goes, answered) = (goes.clone(), answered.clone());
-            let user = User { target, walk, wire: None, tally: Tally::default() };
+            let user = User { fields: user.fields, ..User::new(user.target, user.walk) };
             std::thread::spawn(move || user.walk_until(number as usize, beat, &goes, &answered))
         });
         Self { users: users.collect(), goes, answered }
@@ -84,11 +93,16 @@ impl Drop for Load {
 struct User {
     target: SocketAddr,
     walk: &'static [(&'static str, &'static str)],
+    fields: &'static str,
     wire: Option<Wire>,
     tally: Tally,
 }
 
 impl User {
+    fn new(target: SocketAddr, walk: &'static [(&'static str, &'static str)]) -> Self {
+        Self { target, walk, fields: "", wire: None, tally: Tally::default() }
+    }
+
     fn walk_until(mut self, start: usize, beat: Duration, goes: &AtomicBool, answered: &AtomicU64) -> Tally {
         let mut due = Instant::now() + beat * start as u32 / USERS;
         for turn in start.. {
@@ -133,7 +147,7 @@ impl User {
             // A refused connection is no lost one: nobody listens.
             None => Wire::connect(self.target).map_err(Lost::within)?,
         };
-        let answer = wire.ask(method, path);
+        let answer = wire.ask_with(method, path, self.fields);
         match &answer {
             Ok(answer) if answer.last => {}
             Ok(_) => self.wire = Some(wire),

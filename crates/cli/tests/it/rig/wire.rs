@@ -46,9 +46,16 @@ impl Wire {
     }
 
     pub(crate) fn ask(&mut self, method: &str, path: &str) -> Result<Answer, Lost> {
+        self.ask_with(method, path, "")
+    }
+
+    /// `fields` are further lines of the head, each with its end.
+    pub(crate) fn ask_with(&mut self, method: &str, path: &str, fields: &str) -> Result<Answer, Lost> {
         let body = if method == "POST" { "a=1" } else { "" };
-        let request =
-            format!("{method} {path} HTTP/1.1\r\nhost: shop\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: shop\r\n{fields}content-length: {}\r\n\r\n{body}",
+            body.len()
+        );
         self.stream.write_all(request.as_bytes()).map_err(Lost::before)?;
         let first = self.fill().map_err(Lost::before)?;
         if first == 0 {
