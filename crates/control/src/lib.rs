@@ -11,6 +11,7 @@ mod gauges;
 mod handle;
 mod infra;
 mod inspect;
+mod kinds;
 mod live;
 mod obey;
 mod order;

@@ -13,6 +13,7 @@ pub mod platform;
 mod proc;
 mod process;
 pub mod protocol;
+mod ready_file;
 pub mod reports;
 mod snapshot;
 mod time;

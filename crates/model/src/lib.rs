@@ -20,6 +20,7 @@ mod table;
 mod time;
 mod trigger;
 mod weight;
+mod worker;
 
 pub use actor::Actor;
 pub use checks::{CheckKind, CheckLimit, CheckResult, CheckSpec, CheckStatus, ChecksSpec, Freshness};
@@ -56,3 +57,4 @@ pub use trigger::{
     TriggerSpec,
 };
 pub use weight::{SplitGeneration, Weight, WeightError};
+pub use worker::{RollingSpec, StopSignal};

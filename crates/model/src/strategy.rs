@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    GaugeSpec, Revision, RolloutId, ServiceName, ShadowSpec, SmokeSpec, TriggerSpec, Weight, duration_ms,
+    GaugeSpec, Revision, RollingSpec, RolloutId, ServiceName, ShadowSpec, SmokeSpec, TriggerSpec, Weight,
+    duration_ms,
 };
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,6 +42,10 @@ pub struct Strategy {
     /// Before the steps: copies of requests to the new revision, whose answers nobody gets.
     #[serde(default)]
     pub shadow: Option<ShadowSpec>,
+    /// Instances are replaced one by one, and a step's share is one of instances: the way of a service without
+    /// requests.
+    #[serde(default)]
+    pub rolling: Option<RollingSpec>,
 }
 
 impl Default for Strategy {
@@ -59,6 +64,7 @@ impl Default for Strategy {
             step_deadline: minutes(60),
             pause_deadline: minutes(60 * 24),
             shadow: None,
+            rolling: None,
         }
     }
 }
@@ -70,6 +76,7 @@ pub enum StrategyKind {
     #[default]
     Canary,
     BlueGreen,
+    Rolling,
 }
 
 impl StrategyKind {
@@ -77,6 +84,7 @@ impl StrategyKind {
         match self {
             Self::Canary => "canary",
             Self::BlueGreen => "blue-green",
+            Self::Rolling => "rolling",
         }
     }
 }

@@ -9,8 +9,8 @@ use staunch_analysis::{GateReading, Judgement};
 use staunch_model::{Failure, Outcomes, Revision, RolloutSpec, Timestamp};
 
 use crate::{
-    BudgetCost, Cause, Event, ExitCapture, FailureBundle, FreezePass, InfraRun, Phase, Rollout, RouteRow,
-    Service, Vetting,
+    BudgetCost, Cause, Event, ExitCapture, FailureBundle, FreezePass, InfraRun, Phase, Replaced, Rollout,
+    RouteRow, Service, Vetting,
 };
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,6 +54,9 @@ pub struct Report {
     #[serde(default)]
     pub pass: Option<FreezePass>,
     pub timeline: Vec<TimelineRow>,
+    /// The service has no requests: its instances are replaced one by one.
+    #[serde(default)]
+    pub worker: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,6 +120,7 @@ impl Report {
             vetting: vetting(events),
             infra: infra(events),
             timeline: timeline(&folded, events),
+            worker: folded.is_rolling(),
         })
     }
 }
@@ -202,12 +206,23 @@ fn last_step(rollout: &Rollout, events: &[Recorded]) -> Option<(usize, f64)> {
 
 /// Whether the edges give the new revision users from this event on; `None` for an event that moves none.
 fn has_users(rollout: &Rollout, events: &[Recorded], event: &Event) -> Option<bool> {
+    if rollout.is_rolling() {
+        return works(event);
+    }
     let Event::TrafficShifted { weight, generation } = event else { return None };
     // Beside no old revision there is no canary: the promotion itself brings the users.
     let brings =
         |event: &Event| matches!(event, Event::PromotionStarted { generation: own, .. } if own == generation);
     let alone = rollout.spec.from.is_none() && events.iter().any(|(_, _, event)| brings(event));
     Some(weight.basis_points() > 0 || alone)
+}
+
+/// The same of a revision that no edge gives anything: whether it counts on for its work.
+fn works(event: &Event) -> Option<bool> {
+    if matches!(event, Event::StepEntered { .. } | Event::PromotionStarted { .. }) {
+        return Some(true);
+    }
+    matches!(event, Event::RolledBack).then_some(false)
 }
 
 /// From the first shift towards the new revision to the one that took it out for good, or the end.
@@ -285,8 +300,13 @@ fn timeline(rollout: &Rollout, events: &[Recorded]) -> Vec<TimelineRow> {
         let tells = exposed || has_users != Some(false);
         exposed |= has_users == Some(true);
         let alone = rollout.spec.from.is_none() && has_users == Some(true);
-        let what =
-            if alone { Some("traffic: all of it on the new revision".to_owned()) } else { event.line() };
+        let what = match event {
+            Event::PreparationStarted if rollout.is_rolling() => {
+                Some("the first new instance takes its place".to_owned())
+            }
+            _ if alone && !rollout.is_rolling() => Some("traffic: all of it on the new revision".to_owned()),
+            event => event.line(),
+        };
         what.filter(|_| tells).map(|what| TimelineRow { at: *at, actor: actor.clone(), what })
     };
     events.iter().filter_map(line).collect()
@@ -309,6 +329,9 @@ impl Event {
             Self::ShadowEnded { .. } => {
                 "ended with the shadow, as [shadow] then = \"stop\" says; nothing was promoted".to_owned()
             }
+            Self::StepEntered { step, replaces: Some(Replaced { new, of }), .. } => {
+                format!("step {}: {new} of {of} instances", step + 1)
+            }
             Self::StepEntered { step, weight, .. } => format!("step {}: {weight}", step + 1),
             Self::StepPassed { step, by, reason, gates } => passed_line(*step, by.as_deref(), reason, gates),
             Self::PromotionStarted { by: Some(by), .. } => format!("promoted to 100 % by {by}"),
@@ -317,6 +340,7 @@ impl Event {
                 let took = staunch_model::human_duration(std::time::Duration::from_millis(*took_ms));
                 format!("smoke passed on {} in {took}: {line}", key.instance)
             }
+            Self::BakeStarted { alone: true, .. } => "every instance is new".to_owned(),
             Self::BakeStarted { .. } => {
                 "all traffic is on the new revision; the old one stays warm".to_owned()
             }

@@ -5,6 +5,7 @@ mod calibration;
 mod forecasts;
 mod fresh;
 mod replays;
+mod rules;
 mod shadows;
 mod stories;
 mod world;

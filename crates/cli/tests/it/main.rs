@@ -25,3 +25,4 @@ mod shadows;
 mod triggers;
 mod upgrades;
 mod verbs;
+mod workers;

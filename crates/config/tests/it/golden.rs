@@ -14,7 +14,7 @@ macro_rules! cases {
     };
 }
 
-const CASES: [(&str, &str, &str); 16] = cases![
+const CASES: [(&str, &str, &str); 17] = cases![
     "blue-green",
     "blue-green-switch",
     "slips",
@@ -30,7 +30,8 @@ const CASES: [(&str, &str, &str); 16] = cases![
     "budget",
     "shadow",
     "triggers",
-    "policy"
+    "policy",
+    "worker"
 ];
 
 fn findings(text: &str) -> Diagnostics {
