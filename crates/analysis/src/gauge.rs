@@ -38,6 +38,23 @@ enum Test {
     Rate(Throughput, f64),
     /// The last value speaks for itself.
     Level,
+    /// So many in a row speak, and nothing else does.
+    Row(Row),
+}
+
+/// How many bad readings came last, one after the other, and how many good ones.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+struct Row {
+    bad: u32,
+    good: u32,
+}
+
+impl Row {
+    fn observe(&mut self, value: f64) {
+        let bad = value >= 0.5;
+        self.bad = if bad { self.bad.saturating_add(1) } else { 0 };
+        self.good = if bad { 0 } else { self.good.saturating_add(1) };
+    }
 }
 
 impl Test {
@@ -46,7 +63,7 @@ impl Test {
             Self::Mean(test) => test.log_e(),
             Self::Ratio(test) => test.log_e(),
             Self::Rate(test, _) => test.log_e(),
-            Self::Level => 0.0,
+            Self::Level | Self::Row(_) => 0.0,
         }
     }
 }
@@ -54,6 +71,7 @@ impl Test {
 fn harm_of(spec: &GaugeSpec) -> Test {
     let mean = |side, limit: f64| Test::Mean(MeanTest::new(side, limit, CLIPPED_AT * limit));
     match (&spec.source, spec.limit) {
+        (_, GaugeLimit::InARow { .. }) => Test::Row(Row::default()),
         (GaugeSource::Healthy, _) => Test::Level,
         (_, GaugeLimit::Max { max }) => mean(MeanSide::Above, max),
         (_, GaugeLimit::Min { min }) => mean(MeanSide::Below, min),
@@ -67,6 +85,7 @@ fn harm_of(spec: &GaugeSpec) -> Test {
 fn pass_of(spec: &GaugeSpec) -> Test {
     let mean = |side, limit: f64| Test::Mean(MeanTest::new(side, limit, CLIPPED_AT * limit));
     match (&spec.source, spec.limit) {
+        (_, GaugeLimit::InARow { .. }) => Test::Row(Row::default()),
         (GaugeSource::Healthy, _) => Test::Level,
         (_, GaugeLimit::Max { max }) => mean(MeanSide::Below, max),
         (_, GaugeLimit::Min { min }) => mean(MeanSide::Above, min),
@@ -104,7 +123,7 @@ impl Gauge {
             match test {
                 Test::Mean(test) => test.restart(),
                 Test::Rate(test, _) => test.restart(),
-                Test::Ratio(_) | Test::Level => {}
+                Test::Ratio(_) | Test::Level | Test::Row(_) => {}
             }
         }
     }
@@ -113,6 +132,7 @@ impl Gauge {
     pub(crate) fn observe(&mut self, reading: &GaugeReading) {
         let finite = |value: Option<f64>| value.filter(|value| value.is_finite());
         let (canary, stable) = (finite(reading.canary), finite(reading.stable));
+        self.count_row(canary, stable);
         if let Some(stable) = stable {
             self.stable = (self.stable.0 + 1, self.stable.1 + stable);
             if let Some(Test::Mean(test)) = &mut self.witness {
@@ -151,6 +171,45 @@ impl Gauge {
         }
     }
 
+    fn count_row(&mut self, canary: Option<f64>, stable: Option<f64>) {
+        for test in [&mut self.harm, &mut self.pass] {
+            if let (Test::Row(row), Some(value)) = (test, canary) {
+                row.observe(value);
+            }
+        }
+        if let Some(Test::Row(row)) = &mut self.witness {
+            // What stable said long ago is no excuse.
+            match stable {
+                Some(value) => row.observe(value),
+                None => *row = Row::default(),
+            }
+        }
+    }
+
+    fn times(&self) -> Option<u32> {
+        match self.spec.limit {
+            GaugeLimit::InARow { times } => Some(times),
+            GaugeLimit::Max { .. }
+            | GaugeLimit::Min { .. }
+            | GaugeLimit::VsStable { .. }
+            | GaugeLimit::BelowStable { .. } => None,
+        }
+    }
+
+    /// A rule of the file: it decides by itself, and is no part of an average.
+    pub(crate) fn is_rule(&self) -> bool {
+        self.times().is_some()
+    }
+
+    fn bad_enough(&self, test: &Test) -> bool {
+        matches!((test, self.times()), (Test::Row(row), Some(times)) if row.bad >= times)
+    }
+
+    /// The rule is broken by the canary alone.
+    pub(crate) fn breaks_rule(&self) -> bool {
+        self.bad_enough(&self.harm) && !self.witness.as_ref().is_some_and(|witness| self.bad_enough(witness))
+    }
+
     pub(crate) fn log_e_harm(&self) -> f64 {
         self.harm.log_e()
     }
@@ -161,13 +220,21 @@ impl Gauge {
     }
 
     pub(crate) fn both_bad(&self, harm_limit: f64) -> bool {
-        self.witness.as_ref().is_some_and(|witness| witness.log_e() >= harm_limit)
+        let broken = |witness: &Test| {
+            if self.is_rule() {
+                self.bad_enough(&self.harm) && self.bad_enough(witness)
+            } else {
+                witness.log_e() >= harm_limit
+            }
+        };
+        self.witness.as_ref().is_some_and(broken)
     }
 
     pub(crate) fn outcome(&self, pass_limit: f64, harm_limit: f64) -> Outcome {
         let Some(last) = self.last else { return Outcome::NoData };
         let shown = match &self.pass {
             Test::Level => self.allows(last),
+            Test::Row(row) => self.times().is_some_and(|times| row.good >= times),
             Test::Mean(_) | Test::Ratio(_) | Test::Rate(..) => {
                 self.pass.log_e() >= pass_limit && !self.both_bad(harm_limit)
             }
@@ -180,6 +247,7 @@ impl Gauge {
             GaugeLimit::Max { max } => value <= max,
             GaugeLimit::Min { min } => value >= min,
             GaugeLimit::VsStable { .. } | GaugeLimit::BelowStable { .. } => true,
+            GaugeLimit::InARow { .. } => value < 0.5,
         }
     }
 
@@ -222,6 +290,9 @@ impl Gauge {
 
     /// Means under the present split, and the limit.
     pub(crate) fn numbers(&self) -> String {
+        if let (Test::Row(harm), Test::Row(pass), Some(times)) = (&self.harm, &self.pass, self.times()) {
+            return row_words(*harm, *pass, times);
+        }
         let canary = self.mean().map_or_else(|| "unknown".to_owned(), |mean| self.value_words(mean));
         let stable = match self.stable {
             (0, _) => String::new(),
@@ -240,7 +311,8 @@ impl Gauge {
         let ratio = match (self.spec.limit, self.stable) {
             (GaugeLimit::Max { max }, _) => mean / max,
             (GaugeLimit::Min { min }, _) => min / mean.max(LEAST),
-            (GaugeLimit::VsStable { .. } | GaugeLimit::BelowStable { .. }, (0, _)) => return None,
+            (GaugeLimit::VsStable { .. } | GaugeLimit::BelowStable { .. }, (0, _))
+            | (GaugeLimit::InARow { .. }, _) => return None,
             (GaugeLimit::BelowStable { margin }, (count, sum)) => {
                 (1.0 - margin) * (sum / count as f64) / mean.max(LEAST)
             }
@@ -257,6 +329,7 @@ impl Gauge {
             GaugeLimit::Min { min } => format!("at least {}", self.value_words(min)),
             GaugeLimit::VsStable { margin } => format!("stable + {}", words::exact_percent(margin)),
             GaugeLimit::BelowStable { margin } => format!("stable - {}", words::exact_percent(margin)),
+            GaugeLimit::InARow { times } => format!("not {times} bad in a row"),
         }
     }
 
@@ -265,11 +338,19 @@ impl Gauge {
             GaugeSource::Cpu | GaugeSource::Healthy => words::percent(value),
             GaugeSource::Memory => format!("{:.0} MB", value / 1e6),
             GaugeSource::Throughput => format!("{value:.1} requests/s"),
+            GaugeSource::Check { .. } => format!("{} bad", words::percent(value)),
             GaugeSource::Command { .. } => {
                 let text = format!("{value:.3}");
                 text.trim_end_matches('0').trim_end_matches('.').to_owned()
             }
         }
+    }
+}
+
+fn row_words(harm: Row, pass: Row, times: u32) -> String {
+    match harm.bad {
+        0 => format!("good {} times in a row, {times} are a pass", pass.good),
+        bad => format!("bad {bad} times in a row, {times} are a failure"),
     }
 }
 

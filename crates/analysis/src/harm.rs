@@ -159,13 +159,14 @@ impl Harm {
         let each = weights.latency / self.latency.len().max(1) as f64;
         let latency = self.latency.iter().enumerate();
         parts.extend(latency.map(|(at, test)| self.part(Source::Latency(at), each, test.log_e_harm())));
-        let each = weights.limits / (self.absolute.len() + self.gauges.len()).max(1) as f64;
+        let tests = self.gauges.iter().filter(|gauge| !gauge.is_rule()).count();
+        let each = weights.limits / (self.absolute.len() + tests).max(1) as f64;
         let absolute = self.absolute.iter().enumerate();
         parts.extend(absolute.map(|(at, test)| {
             let log_e = test.blame(self.limit);
             self.part(Source::Absolute(at), each, log_e)
         }));
-        let gauges = self.gauges.iter().enumerate();
+        let gauges = self.gauges.iter().enumerate().filter(|(_, gauge)| !gauge.is_rule());
         parts.extend(gauges.map(|(at, gauge)| self.part(Source::Gauge(at), each, gauge.blame(self.limit))));
         parts
     }

@@ -282,6 +282,12 @@ impl Judge {
         if self.decided.is_none() && self.harm.log_e() >= self.harm.limit() {
             self.decided = Some(self.blame());
         }
+        if self.decided.is_none()
+            && let Some(at) = self.harm.gauges.iter().position(Gauge::breaks_rule)
+        {
+            let because = self.harm.gauges[at].numbers();
+            self.decided = Some(Decision { gate: None, gauge: Some(at), because });
+        }
     }
 
     /// How everything stands. Does not change anything: ask as often as you like.

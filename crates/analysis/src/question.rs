@@ -31,7 +31,8 @@ impl Question {
             steps: spec.strategy.steps.clone(),
             evidence: spec.evidence.clone(),
             catastrophic: spec.triggers.catastrophic,
-            compares: spec.from.is_some(),
+            // Nobody sends a worker requests: there is nothing to compare.
+            compares: spec.from.is_some() && spec.strategy.rolling.is_none(),
             sticky,
             by_name: by_name(&spec.strategy),
         }
@@ -45,7 +46,7 @@ impl Question {
             steps: spec.strategy.steps.clone(),
             evidence: spec.evidence.clone(),
             catastrophic: spec.triggers.catastrophic,
-            compares: true,
+            compares: !spec.is_worker(),
             sticky: spec.edge.sticky.is_some(),
             by_name: by_name(&spec.strategy),
         }

@@ -4,7 +4,9 @@ use serde_json::{Map, Value, json};
 use toml::de::DeValue;
 
 use crate::v1::keys::policy_keys::ENVIRONMENT;
-use crate::v1::keys::{Given, Key, Kind, METRIC_GATE, RELEASE, ROOT, SERVICE, STEP, SWITCH, Table};
+use crate::v1::keys::{
+    COMMAND_GATE, Given, Key, Kind, METRIC_GATE, RELEASE, ROOT, SERVICE, STEP, SWITCH, Table,
+};
 use crate::v1::trigger_keys::DEPENDENCY;
 
 /// A service's name.
@@ -16,9 +18,27 @@ pub fn schema() -> Value {
     root.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
     root.insert("title".to_owned(), json!("staunch.toml"));
     root.remove("required");
-    let single = json!({ "required": ["service", "run", "listen"], "not": { "required": ["services"] } });
+    let single = json!({
+        "required": ["service", "run"],
+        "anyOf": reached(),
+        "not": { "required": ["services"] },
+    });
     root.insert("oneOf".to_owned(), json!([single, { "required": ["services"] }]));
     Value::Object(root)
+}
+
+/// Somebody calls it, or it says that nobody does.
+fn reached() -> Value {
+    json!([
+        { "required": ["listen"] },
+        { "required": ["kind"], "properties": { "kind": { "const": "worker" } } },
+    ])
+}
+
+fn service() -> Value {
+    let mut one = table(&SERVICE);
+    one.insert("anyOf".to_owned(), reached());
+    Value::Object(one)
 }
 
 fn table(table: &Table) -> Map<String, Value> {
@@ -128,6 +148,11 @@ fn form(kind: &Kind) -> Map<String, Value> {
             "propertyNames": { "pattern": NAME },
             "additionalProperties": Value::Object(table(&METRIC_GATE)),
         }),
+        Kind::CommandGates => json!({
+            "type": "object",
+            "propertyNames": { "pattern": NAME },
+            "additionalProperties": Value::Object(table(&COMMAND_GATE)),
+        }),
         Kind::Number => json!({ "type": "number", "exclusiveMinimum": 0 }),
         Kind::Releases => json!({
             "type": "object",
@@ -166,7 +191,7 @@ fn form(kind: &Kind) -> Map<String, Value> {
             "type": "object",
             "minProperties": 1,
             "propertyNames": { "pattern": NAME },
-            "additionalProperties": Value::Object(table(&SERVICE)),
+            "additionalProperties": service(),
         }),
     })
 }
@@ -176,6 +201,7 @@ fn ask_for_nothing(schema: &mut Value) {
     match schema {
         Value::Object(map) => {
             map.remove("required");
+            map.remove("anyOf");
             map.values_mut().for_each(ask_for_nothing);
         }
         Value::Array(list) => list.iter_mut().for_each(ask_for_nothing),

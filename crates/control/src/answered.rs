@@ -36,7 +36,8 @@ impl Answered {
             return;
         }
         self.seconds += report.covers.as_secs_f64();
-        for sample in own() {
+        // Who is chosen by name comes beside the split.
+        for sample in own().filter(|sample| !sample.chosen) {
             let is_canary = sample.revision == rollout.spec.to.digest;
             let side = if is_canary { &mut self.canary } else { &mut self.stable };
             *side += sample.outcomes.ok;

@@ -63,6 +63,7 @@ fn value(
         compared(&instance.id) && instance.serves() && now.since(instance.ready_changed) >= warm_up
     };
     let grown = || observed.of(digest).filter(grown);
+    let serving = || observed.of(digest).filter(|instance| instance.serves());
     match &spec.source {
         GaugeSource::Healthy => healthy(rollout, observed, digest),
         // Counted from requests, not asked of instances.
@@ -72,13 +73,25 @@ fn value(
         GaugeSource::Command { words } => {
             mean(grown().map(|instance| platform.measure(&instance.id, words, spec.every)))
         }
+        // Every run is begun: one bad answer must not keep the others from being asked.
+        GaugeSource::Check { words } => {
+            let said: Vec<_> =
+                serving().filter_map(|instance| platform.check(&instance.id, words, spec.every)).collect();
+            (!said.is_empty()).then(|| if said.contains(&false) { 1.0 } else { 0.0 })
+        }
     }
 }
 
 /// Ready instances of those that the revision's present share needs.
 fn healthy(rollout: &Rollout, observed: &Observed, digest: &RevisionDigest) -> Option<f64> {
-    let share = observed.split.as_ref()?.wish.share_of(digest);
-    let needed = share.of_replicas(rollout.spec.replicas);
+    let full = rollout.spec.replicas;
+    let needed = if rollout.is_rolling() {
+        // Where nothing is routed, instances are all there is to share: what one side has, the other has not.
+        let new = rollout.wish.canary_weight().of_replicas(full);
+        if *digest == rollout.spec.to.digest { new } else { full - new }
+    } else {
+        observed.split.as_ref()?.wish.share_of(digest).of_replicas(full)
+    };
     (needed > 0).then(|| (f64::from(observed.ready(digest)) / f64::from(needed)).min(1.0))
 }
 

@@ -12,6 +12,7 @@ mod gauges;
 mod handle;
 mod infra;
 mod inspect;
+mod kinds;
 mod live;
 mod obey;
 mod order;

@@ -104,6 +104,9 @@ impl Loop {
 
     pub(crate) fn admit(&mut self, admission: Admission) -> Result<Deployed, Refused> {
         let service = self.book.service(&admission.spec.name).clone();
+        if let Some(message) = crate::kinds::changed(&service, &admission.spec) {
+            return Err(Refused::Config(message));
+        }
         if let Some(active) = service.active() {
             return already(&service.name, active, &admission.revision.digest);
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use staunch_analysis::{Needs, Outlook, canary_requests};
-use staunch_model::{Capacity, Revision, ServiceSpec, StrategyKind, Weight};
+use staunch_model::{Capacity, Revision, RollingSpec, ServiceSpec, StrategyKind, Weight};
 use staunch_rollout::{Objection, Preflight, PreflightFinding, Vetting};
 
 use crate::{BudgetView, ServiceView};
@@ -15,6 +15,9 @@ pub struct PlanView {
     pub from: Option<String>,
     pub to: String,
     pub digest: String,
+    /// It has no requests: a step's share is one of instances, and its least time is all that can be foreseen.
+    #[serde(default)]
+    pub worker: bool,
     /// Nothing to do: this content runs.
     pub unchanged: bool,
     pub changed: Vec<String>,
@@ -84,6 +87,7 @@ pub(crate) fn plan(
         from: from.map(|from| from.label.clone()),
         to: to.label.clone(),
         digest: to.digest.to_string(),
+        worker: spec.is_worker(),
         unchanged: from.is_some_and(|from| from.digest == to.digest),
         changed: staunch_rollout::changed(from, to),
         requests_per_second: rate,
@@ -192,6 +196,8 @@ fn seconds(requests: u64, per_second: f64) -> Option<Duration> {
     (per_second > 0.0).then(|| Duration::from_secs_f64((requests as f64 / per_second).min(1e9)))
 }
 
+const TAKES_ALL: &str = "takes all traffic as soon as it is ready";
+
 /// What the strategy does beside its steps, in words.
 fn path(spec: &ServiceSpec, first: bool) -> Vec<String> {
     let strategy = &spec.strategy;
@@ -203,8 +209,13 @@ fn path(spec: &ServiceSpec, first: bool) -> Vec<String> {
     let checks = strategy.smoke.iter().map(|check| format!("before any user: {}", check.line()));
     path.extend(checks);
     path.extend(by_name(spec).filter(|_| !first));
-    if first || strategy.kind == StrategyKind::Canary {
-        return path;
+    if let Some(bounds) = strategy.rolling.filter(|_| !first) {
+        path.push(rolling(spec, bounds));
+    }
+    match strategy.kind {
+        StrategyKind::Canary | StrategyKind::Rolling => return path,
+        StrategyKind::BlueGreen if first => return path,
+        StrategyKind::BlueGreen => {}
     }
     if strategy.steps.is_empty() {
         let kept = if strategy.bake.is_zero() { Weight::ZERO } else { strategy.holdback };
@@ -233,10 +244,26 @@ fn by_name(spec: &ServiceSpec) -> Option<String> {
     Some(format!("by name{when}, at most {} of all requests: {who}", who.most))
 }
 
+fn rolling(spec: &ServiceSpec, bounds: RollingSpec) -> String {
+    let all = spec.replicas;
+    let least = all.saturating_sub(bounds.max_unavailable);
+    let most = all.saturating_add(bounds.max_surge);
+    let counts = spec.strategy.steps.iter().map(|step| step.weight.of_replicas(all)).chain([all]);
+    let counts: Vec<String> = counts.map(|count| count.to_string()).collect();
+    format!(
+        "{} of {all} instances are replaced, one after the other; at least {least} are ready, at most {most} run",
+        counts.join(", ")
+    )
+}
+
 fn notes(spec: &ServiceSpec, steps: &[PlannedStep], rate: f64, first: bool) -> Vec<String> {
     let mut notes = vec![];
     if first {
-        notes.push("the first revision takes all traffic as soon as it is ready".to_owned());
+        let what = if spec.is_worker() { "starts all its instances at once" } else { TAKES_ALL };
+        notes.push(format!("the first revision {what}"));
+        return notes;
+    }
+    if spec.is_worker() {
         return notes;
     }
     if rate <= 0.0 {

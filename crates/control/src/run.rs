@@ -68,6 +68,7 @@ pub fn start(parts: Parts) -> Result<(Control, Handle), Refused> {
     let (book, end) = Book::open(parts.journal).map_err(|error| Refused::Journal(error.to_string()))?;
     let specs = (parts.specs)().map_err(Refused::Config)?;
     refuse_orphans(&book, &specs)?;
+    crate::kinds::refuse_changed(&book, &specs)?;
     for spec in specs.iter() {
         parts.platform.declare(spec).map_err(|error| Refused::Platform(error.to_string()))?;
     }

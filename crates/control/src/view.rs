@@ -8,7 +8,11 @@ use staunch_rollout::{InstanceStatus, Phase, Waiting};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServiceView {
     pub name: String,
+    /// Empty for a worker.
     pub listen: String,
+    /// It has no requests: its instances are replaced one by one.
+    #[serde(default)]
+    pub worker: bool,
     pub at: Timestamp,
     pub stable: Option<String>,
     pub stable_digest: Option<String>,
@@ -108,7 +112,7 @@ pub struct Eta {
     pub high_ms: Option<u64>,
 }
 
-use staunch_rollout::{BudgetFacts, Observed, Rollout, Service, Snapshot, allowed, waiting};
+use staunch_rollout::{BudgetFacts, Observed, ObservedSplit, Rollout, Service, Snapshot, allowed, waiting};
 
 use crate::book::kind_name;
 use crate::budget::BudgetView;
@@ -129,7 +133,11 @@ pub(crate) fn show(
     let split = observed.split.as_ref();
     ServiceView {
         name: service.name.to_string(),
-        listen: watch.map(|watch| watch.spec.listen.to_string()).unwrap_or_default(),
+        listen: watch
+            .and_then(|watch| watch.spec.listen)
+            .map(|listen| listen.to_string())
+            .unwrap_or_default(),
+        worker: watch.is_some_and(|watch| watch.spec.is_worker()),
         at: now,
         stable: stable.map(|stable| stable.label.clone()),
         stable_digest: stable.map(|stable| stable.digest.to_string()),
@@ -137,7 +145,7 @@ pub(crate) fn show(
         replicas: service.replicas,
         ready,
         health: health(stable.is_some(), ready, service.replicas).to_owned(),
-        weight: split.map_or(Weight::ZERO, |split| split.wish.canary_weight()),
+        weight: weight(service, split),
         generation: service.wish.generation,
         lapsed: split.is_some_and(|split| split.lapsed),
         instances: observed.instances.clone(),
@@ -152,6 +160,14 @@ pub(crate) fn show(
         freeze: service.standing.frozen(now).cloned(),
         asking: service.standing.asking(now).cloned(),
     }
+}
+
+/// The share of the new revision: of the traffic, or of the instances where there is none.
+fn weight(service: &Service, split: Option<&ObservedSplit>) -> Weight {
+    if service.rolling().is_some() {
+        return service.wish.canary_weight();
+    }
+    split.map_or(Weight::ZERO, |split| split.wish.canary_weight())
 }
 
 fn show_budget(service: &Service, watch: &Watch, now: Timestamp) -> Option<BudgetView> {

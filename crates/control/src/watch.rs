@@ -173,15 +173,11 @@ impl Watch {
     }
 
     pub(crate) fn new_exits(&mut self, observed: &Observed) -> Vec<Event> {
+        let alive = observed.instances.iter().flat_map(|one| one.exits.iter().map(|exit| (&one.id, exit)));
         let mut events = vec![];
-        for instance in &observed.instances {
-            for exit in instance.exits.iter().filter(|exit| exit.at >= self.started) {
-                if self.exits_seen.insert((instance.id.to_string(), exit.at)) {
-                    events.push(Event::InstanceExited {
-                        instance: instance.id.to_string(),
-                        exit: exit.clone(),
-                    });
-                }
+        for (id, exit) in alive.chain(observed.left.iter().map(|(id, exit)| (id, exit))) {
+            if exit.at >= self.started && self.exits_seen.insert((id.to_string(), exit.at)) {
+                events.push(Event::InstanceExited { instance: id.to_string(), exit: exit.clone() });
             }
         }
         while self.exits_seen.len() > 1_000 {

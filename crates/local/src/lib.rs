@@ -14,6 +14,7 @@ pub mod platform;
 mod proc;
 mod process;
 pub mod protocol;
+mod ready_file;
 pub mod reports;
 mod snapshot;
 mod time;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use staunch_model::{HealthSpec, InstanceId, RevisionDigest, ServiceName, Timestamp};
+use staunch_model::{HealthSpec, InstanceId, RevisionDigest, ServiceName, StopSignal, Timestamp};
 
 pub use crate::process::{ExitHow, Identity};
 
@@ -27,7 +27,7 @@ pub enum Request {
     Spawn {
         spec: Box<InstanceSpec>,
     },
-    /// SIGTERM to the group, SIGKILL after the grace. Answers at once.
+    /// Its stop signal to the group, SIGKILL after the grace. Answers at once.
     Stop {
         id: InstanceId,
         grace_ms: u64,
@@ -99,7 +99,13 @@ pub struct InstanceSpec {
     pub dir: PathBuf,
     pub env: BTreeMap<String, String>,
     pub port: u16,
-    /// From SIGTERM to SIGKILL when the instance is restarted.
+    /// What asks it to end.
+    #[serde(default)]
+    pub stop_signal: StopSignal,
+    /// Only the process itself is asked: what it has started is its work, and ends with it.
+    #[serde(default)]
+    pub ask_leader: bool,
+    /// From that to SIGKILL when the instance is restarted.
     pub grace_ms: u64,
     /// Not the keeper's business: kept for whoever watches the instance after a restart of his own.
     pub health: HealthSpec,

@@ -32,6 +32,9 @@ pub enum GaugeSource {
     Throughput,
     /// A number that this command prints, in its own unit; `PORT` is the port of an instance of the revision.
     Command { words: Vec<String> },
+    /// Whether this command is content with an instance: exit status 0 is good (0), 1 is bad (1), and anything else
+    /// says nothing.
+    Check { words: Vec<String> },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -50,6 +53,10 @@ pub enum GaugeLimit {
     /// At most this part below stable's, 0.10 = 10 %.
     BelowStable {
         margin: f64,
+    },
+    /// So many bad readings in a row are a failure, and as many good ones a pass.
+    InARow {
+        times: u32,
     },
 }
 

@@ -22,6 +22,7 @@ mod time;
 mod trigger;
 mod weight;
 mod who;
+mod worker;
 
 pub use actor::Actor;
 pub use allow_list::{ALLOW_LIST_BYTES, ALLOW_LIST_LINES, AllowFlaw, allow_list};
@@ -60,3 +61,4 @@ pub use trigger::{
 };
 pub use weight::{SplitGeneration, Weight, WeightError};
 pub use who::{AllowSpec, KeptList, RequestPart, WhoRule, WhoSpec};
+pub use worker::{RollingSpec, StopSignal};

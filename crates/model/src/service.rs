@@ -8,15 +8,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ChecksSpec, ConfidenceSpec, EvidenceSpec, GateSpec, GaugeSpec, InfraSpec, PolicySpec, ServiceName,
-    SloSpec, Strategy, TriggerSpec, VersionName, duration_ms,
+    SloSpec, StopSignal, Strategy, TriggerSpec, VersionName, duration_ms,
 };
 
 /// One service as the user's file describes it, every default resolved.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServiceSpec {
     pub name: ServiceName,
-    /// The address users call.
-    pub listen: SocketAddr,
+    /// The address users call; `None` for a worker, which has no requests.
+    pub listen: Option<SocketAddr>,
     pub tls: Option<TlsSpec>,
     /// The command as words; the first is the program.
     pub command: Vec<String>,
@@ -56,11 +56,16 @@ pub struct ServiceSpec {
 }
 
 impl ServiceSpec {
+    /// Nobody sends it requests: its instances are replaced one by one.
+    pub fn is_worker(&self) -> bool {
+        self.listen.is_none()
+    }
+
     /// A service with every default: one instance that is ready when its port accepts connections.
     pub fn plain(name: ServiceName, listen: SocketAddr, command: Vec<String>) -> Self {
         Self {
             name,
-            listen,
+            listen: Some(listen),
             tls: None,
             command,
             version: None,
@@ -146,11 +151,21 @@ pub enum ProbeTarget {
     Tcp,
     /// Exit status 0 is healthy; `PORT` is set.
     Command { words: Vec<String> },
+    /// The instance writes this file into its own folder when it is ready; `STAUNCH_READY_FILE` has its whole path.
+    File { path: String },
+    /// The process runs for this long.
+    Alive {
+        #[serde(with = "duration_ms")]
+        span: Duration,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StopSpec {
-    /// From SIGTERM to SIGKILL.
+    /// What asks it to finish its work and end.
+    #[serde(default)]
+    pub signal: StopSignal,
+    /// From the signal to SIGKILL.
     #[serde(with = "duration_ms")]
     pub grace: Duration,
     /// How long requests in flight may take before an instance is asked to stop.
@@ -160,7 +175,7 @@ pub struct StopSpec {
 
 impl Default for StopSpec {
     fn default() -> Self {
-        Self { grace: Duration::from_secs(10), drain: Duration::from_secs(30) }
+        Self { signal: StopSignal::Term, grace: Duration::from_secs(10), drain: Duration::from_secs(30) }
     }
 }
 

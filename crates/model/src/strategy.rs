@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    GaugeSpec, Revision, RolloutId, ServiceName, ShadowSpec, SmokeSpec, TriggerSpec, Weight, WhoSpec,
-    duration_ms,
+    GaugeSpec, Revision, RollingSpec, RolloutId, ServiceName, ShadowSpec, SmokeSpec, TriggerSpec, Weight,
+    WhoSpec, duration_ms,
 };
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,6 +46,10 @@ pub struct Strategy {
     /// Who gets the new revision by name; `None`: chance alone decides.
     #[serde(default)]
     pub who: Option<WhoSpec>,
+    /// Instances are replaced one by one, and a step's share is one of instances: the way of a service without
+    /// requests.
+    #[serde(default)]
+    pub rolling: Option<RollingSpec>,
 }
 
 impl Strategy {
@@ -80,6 +84,7 @@ impl Default for Strategy {
             pause_deadline: minutes(60 * 24),
             shadow: None,
             who: None,
+            rolling: None,
         }
     }
 }
@@ -91,6 +96,7 @@ pub enum StrategyKind {
     #[default]
     Canary,
     BlueGreen,
+    Rolling,
 }
 
 impl StrategyKind {
@@ -98,6 +104,7 @@ impl StrategyKind {
         match self {
             Self::Canary => "canary",
             Self::BlueGreen => "blue-green",
+            Self::Rolling => "rolling",
         }
     }
 }

@@ -51,6 +51,11 @@ pub trait Platform: Send + Sync {
     /// The number that a command about this instance printed last; it is run in the background when `every` has
     /// passed. `None` while there is none.
     fn measure(&self, instance: &InstanceId, words: &[String], every: Duration) -> Option<f64>;
+    /// Whether a command is content with this instance, each of its runs told once: exit status 0 is `true`, 1 is
+    /// `false`. `None` while there is no news, and for a run that ended in any other way.
+    fn check(&self, _instance: &InstanceId, _words: &[String], _every: Duration) -> Option<bool> {
+        None
+    }
     /// Looks at these in the background from now on, and at nothing else for this service. Idempotent.
     fn watch_dependencies(&self, _service: &ServiceName, _specs: Vec<DependencySpec>) {}
     /// How those that are watched answered last.

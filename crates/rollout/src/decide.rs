@@ -113,10 +113,12 @@ fn instance_trouble(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Option<Cause>
 fn crash_loop(rollout: &Rollout, instance: &InstanceStatus, now: Timestamp) -> Option<Cause> {
     let triggers = &rollout.spec.triggers;
     let recent = |exit: &&crate::ExitRecord| {
-        exit.at >= rollout.admitted && now.since(exit.at) <= triggers.crash_window
+        exit.at >= rollout.admitted
+            && now.since(exit.at) <= triggers.crash_window
+            && !crate::fleet::is_its_own_end(rollout, exit)
     };
     let exits = instance.exits.iter().filter(recent).count() as u32;
-    let last = instance.exits.last().filter(|_| exits >= triggers.crash_exits)?;
+    let last = instance.exits.iter().rfind(recent).filter(|_| exits >= triggers.crash_exits)?;
     let name = instance.id.to_string();
     Some(if rollout.phase == Phase::Preparing {
         let why = format!("it ended {exits} times before it was ready, the last with {}", last.status);
@@ -147,6 +149,9 @@ fn unready(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Option<Cause> {
 
 /// Instances that the traffic now routed to the new revision needs; `None` while none is.
 pub(crate) fn needed(rollout: &Rollout, observed: &Observed) -> Option<u32> {
+    if rollout.is_rolling() {
+        return crate::fleet::needed(rollout, observed);
+    }
     let to = &rollout.spec.to.digest;
     let split = observed.split.as_ref().filter(|_| rollout.phase.is_leased())?;
     let canary = split.wish.canary.as_ref().filter(|(canary, _)| canary == to).map(|(_, weight)| *weight);
@@ -211,10 +216,10 @@ fn deadline_of(rollout: &Rollout) -> Option<(Timestamp, &'static str, Duration)>
         return Some((since.plus(canary.pause_deadline), "the pause", canary.pause_deadline));
     }
     let (what, span) = match rollout.phase {
-        Phase::Preparing => (PREPARATION, canary.prepare_deadline + rollout.infra_span()),
+        Phase::Preparing => (PREPARATION, crate::fleet::preparation(rollout) + rollout.infra_span()),
         Phase::Shadowing { .. } => ("the shadow stage", canary.step_deadline),
         Phase::Progressing { step, .. } => ("the step", step_span(rollout, step)),
-        Phase::Promoting => ("the promotion", canary.step_deadline),
+        Phase::Promoting => ("the promotion", canary.step_deadline + crate::fleet::drains(rollout)),
         Phase::Pending
         | Phase::Baking { .. }
         | Phase::Succeeded
@@ -230,7 +235,8 @@ fn deadline_of(rollout: &Rollout) -> Option<(Timestamp, &'static str, Duration)>
 fn step_span(rollout: &Rollout, step: usize) -> Duration {
     let canary = &rollout.spec.strategy;
     let personal = rollout.steps().get(step).is_some_and(|step| step.pause);
-    if personal { canary.step_deadline.max(canary.pause_deadline) } else { canary.step_deadline }
+    let span = if personal { canary.step_deadline.max(canary.pause_deadline) } else { canary.step_deadline };
+    span + crate::fleet::drains(rollout)
 }
 
 /// The data plane took the canary out by itself: give a new lease for a new generation, with fresh evidence.
@@ -295,7 +301,10 @@ pub(crate) fn advance(rollout: &Rollout, by: Option<String>) -> Event {
         | Phase::Rejected { .. } => 0,
     };
     match rollout.steps().get(next) {
-        Some(step) => Event::StepEntered { step: next, weight: step.weight, generation },
+        Some(step) => {
+            let replaces = crate::fleet::replaced(rollout, step.weight);
+            Event::StepEntered { step: next, weight: step.weight, generation, replaces }
+        }
         None => Event::PromotionStarted { generation, by },
     }
 }
@@ -323,20 +332,33 @@ pub(crate) fn hold_ends(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Option<Ti
 
 /// Since when the data plane routes by the present wish; `None` while it does not.
 fn routed_since(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Option<Timestamp> {
+    if rollout.is_rolling() {
+        return crate::fleet::replaced_since(rollout, snapshot.observed);
+    }
     let routed = snapshot.observed.routes_by(rollout.wish.generation);
     let since = snapshot.observed.split.as_ref().filter(|_| routed)?.since;
     Some(since.max(rollout.entered))
 }
 
+/// The world is what the present step or the promotion wishes: every edge routes by it, or every instance that was
+/// to be replaced is.
+pub(crate) fn is_in_place(rollout: &Rollout, observed: &Observed) -> bool {
+    if rollout.is_rolling() {
+        return crate::fleet::replaced_since(rollout, observed).is_some();
+    }
+    observed.routes_by(rollout.wish.generation)
+}
+
 fn begin_bake(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Vec<Event> {
     let undone = rollout.spec.kind != staunch_model::RolloutKind::Rollback || rollout.infra_is_undone();
-    if !snapshot.observed.routes_by(rollout.wish.generation) || !undone {
+    if !is_in_place(rollout, snapshot.observed) || !undone {
         return vec![];
     }
     if rollout.spec.strategy.bake.is_zero() {
         return vec![Event::Succeeded { generation: rollout.wish.generation.next() }];
     }
-    vec![Event::BakeStarted { until: snapshot.now.plus(rollout.spec.strategy.bake) }]
+    let until = snapshot.now.plus(rollout.spec.strategy.bake);
+    vec![Event::BakeStarted { until, alone: rollout.is_rolling() }]
 }
 
 fn finish_bake(rollout: &Rollout, until: Timestamp, snapshot: &Snapshot<'_>) -> Vec<Event> {
@@ -366,12 +388,18 @@ fn finish_rollback(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Vec<Event> {
 }
 
 fn is_back(rollout: &Rollout, snapshot: &Snapshot<'_>) -> bool {
+    if rollout.is_rolling() {
+        return crate::fleet::is_back(rollout, snapshot.observed);
+    }
     let nothing_routed = rollout.wish.stable.is_none() && snapshot.observed.split.is_none();
     nothing_routed || snapshot.observed.routes_by(rollout.wish.generation)
 }
 
 /// When a rollback counts as done at the latest.
 pub(crate) fn rollback_ends(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Timestamp {
+    if rollout.is_rolling() {
+        return rollout.entered.plus(crate::fleet::way_back(rollout)).plus(UNANSWERED);
+    }
     let drained = rollout.entered.plus(rollout.spec.to.run.stop.drain);
     if is_back(rollout, snapshot) { drained } else { drained.plus(UNANSWERED) }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use staunch_model::{Revision, RevisionDigest, ServiceName, Weight};
 
+use crate::fleet::{self, Fleet};
 use crate::smoke::{self, DueSmoke};
 use crate::{Phase, Rollout, Service, SplitWish};
 
@@ -12,7 +13,10 @@ use crate::{Phase, Rollout, Service, SplitWish};
 pub struct Desired {
     pub service: ServiceName,
     pub workloads: Vec<DesiredWorkload>,
+    /// For a service without requests, nobody's.
     pub wish: SplitWish,
+    /// How far the number of instances may stray, for a service whose instances are replaced one by one.
+    pub fleet: Option<Fleet>,
     /// The check that is due now, if its instances are ready.
     pub smoke: Option<DueSmoke>,
     /// How long requests in flight keep an instance that no longer gets traffic.
@@ -44,10 +48,16 @@ pub fn desired(service: &Service) -> Desired {
         workloads.extend(new.as_ref().and_then(|new| rollout.twins(new)));
         workloads.extend(new);
     }
+    let fleet = service.rolling().map(|bounds| Fleet::of(service, bounds));
+    if fleet.is_some() {
+        fleet::make_room(service, &mut workloads);
+    }
+    let wish = if fleet.is_some() { fleet::no_traffic(service) } else { service.wish.clone() };
     Desired {
         service: service.name.clone(),
         workloads,
-        wish: service.wish.clone(),
+        wish,
+        fleet,
         smoke: service.active().and_then(smoke::due),
         drain: drain(service),
     }

@@ -40,6 +40,9 @@ pub enum Event {
         step: usize,
         weight: Weight,
         generation: SplitGeneration,
+        /// The share in instances, where these are replaced one by one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replaces: Option<Replaced>,
     },
     /// `by` is the person who promoted without waiting for the gates.
     StepPassed {
@@ -61,6 +64,9 @@ pub enum Event {
     },
     BakeStarted {
         until: Timestamp,
+        /// Nothing of the old revision runs any more.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        alone: bool,
     },
     Succeeded {
         generation: SplitGeneration,
@@ -165,6 +171,13 @@ impl Event {
             Self::Budget { entry } => entry.kind(),
         }
     }
+}
+
+/// So many instances of the full number are new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replaced {
+    pub new: u32,
+    pub of: u32,
 }
 
 /// Why a rollout goes back. The one true reason, with its numbers.

@@ -8,6 +8,7 @@ mod command;
 mod decide;
 mod desired;
 mod event;
+mod fleet;
 mod infra;
 mod observed;
 mod phase;
@@ -32,7 +33,8 @@ pub use budget::{BudgetCost, BudgetEvent, BudgetFacts, FreezePass, share, window
 pub use command::{Command, Refusal, allowed, command};
 pub use decide::{Snapshot, decide};
 pub use desired::{Desired, DesiredWorkload, desired};
-pub use event::{Cause, Event, ExitCapture, FailureBundle, RouteRow};
+pub use event::{Cause, Event, ExitCapture, FailureBundle, Replaced, RouteRow};
+pub use fleet::Fleet;
 pub use infra::{InfraDue, InfraRun, InfraState, InfraStep};
 pub use observed::{
     Action, ExitRecord, InstanceState, InstanceStatus, MirrorWish, Observed, ObservedSplit, SmokeState,

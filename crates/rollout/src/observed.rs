@@ -15,6 +15,9 @@ pub struct Observed {
     /// Checks that run or have ended, until they are forgotten.
     #[serde(default)]
     pub smoke: Vec<SmokeStatus>,
+    /// Instances that were stopped and are gone, and did not end by themselves in the time they were given.
+    #[serde(default)]
+    pub left: Vec<(InstanceId, ExitRecord)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

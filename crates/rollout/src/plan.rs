@@ -15,7 +15,7 @@ use crate::{
 
 /// How long a safety shift waits for stable to have one ready instance: better an unready stable than users on a
 /// version known to be bad, or on none.
-const SAFETY_PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const SAFETY_PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Plan {
@@ -26,6 +26,9 @@ pub struct Plan {
 
 /// `since` is when the present wish was decided.
 pub fn plan(desired: &Desired, observed: &Observed, since: Timestamp) -> Plan {
+    if let Some(fleet) = &desired.fleet {
+        return fleet.plan(desired, observed, since);
+    }
     let mut actions = starts(desired, observed);
     actions.extend(smoke::actions(desired, observed));
     let mut waiting_for_capacity = None;

@@ -10,8 +10,8 @@ use staunch_analysis::{GateReading, Judgement};
 use staunch_model::{Failure, Outcomes, Revision, RolloutSpec, Timestamp};
 
 use crate::{
-    BudgetCost, Cause, Event, ExitCapture, FailureBundle, FreezePass, InfraRun, Phase, Rollout, RouteRow,
-    Service, Vetting,
+    BudgetCost, Cause, Event, ExitCapture, FailureBundle, FreezePass, InfraRun, Phase, Replaced, Rollout,
+    RouteRow, Service, Vetting,
 };
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -58,6 +58,9 @@ pub struct Report {
     #[serde(default)]
     pub who: Vec<String>,
     pub timeline: Vec<TimelineRow>,
+    /// The service has no requests: its instances are replaced one by one.
+    #[serde(default)]
+    pub worker: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,6 +125,7 @@ impl Report {
             infra: infra(events),
             who: folded.who().map(|who| who.words()).unwrap_or_default(),
             timeline: timeline(&folded, events),
+            worker: folded.is_rolling(),
         })
     }
 }
@@ -207,12 +211,23 @@ fn last_step(rollout: &Rollout, events: &[Recorded]) -> Option<(usize, f64)> {
 
 /// Whether the edges give the new revision users from this event on; `None` for an event that moves none.
 fn has_users(rollout: &Rollout, events: &[Recorded], event: &Event) -> Option<bool> {
+    if rollout.is_rolling() {
+        return works(event);
+    }
     let Event::TrafficShifted { weight, generation } = event else { return None };
     // Beside no old revision there is no canary: the promotion itself brings the users.
     let brings =
         |event: &Event| matches!(event, Event::PromotionStarted { generation: own, .. } if own == generation);
     let alone = rollout.spec.from.is_none() && events.iter().any(|(_, _, event)| brings(event));
     Some(weight.basis_points() > 0 || alone || who::has_users(rollout, events, *generation))
+}
+
+/// The same of a revision that no edge gives anything: whether it counts on for its work.
+fn works(event: &Event) -> Option<bool> {
+    if matches!(event, Event::StepEntered { .. } | Event::PromotionStarted { .. }) {
+        return Some(true);
+    }
+    matches!(event, Event::RolledBack).then_some(false)
 }
 
 /// From the first shift towards the new revision to the one that took it out for good, or the end.
@@ -290,10 +305,12 @@ fn timeline(rollout: &Rollout, events: &[Recorded]) -> Vec<TimelineRow> {
         let tells = exposed || has_users != Some(false);
         exposed |= has_users == Some(true);
         let alone = rollout.spec.from.is_none() && has_users == Some(true);
-        let what = match (alone, who::shift(event)) {
+        let what = match (alone && !rollout.is_rolling(), event) {
+            (_, Event::PreparationStarted) if rollout.is_rolling() => {
+                Some("the first new instance takes its place".to_owned())
+            }
             (true, _) => Some("traffic: all of it on the new revision".to_owned()),
-            (false, Some(by_name)) if has_users == Some(true) => Some(by_name),
-            (false, _) => event.line(),
+            (false, event) => who::shift(event).filter(|_| has_users == Some(true)).or_else(|| event.line()),
         };
         what.filter(|_| tells).map(|what| TimelineRow { at: *at, actor: actor.clone(), what })
     };
@@ -317,6 +334,9 @@ impl Event {
             Self::ShadowEnded { .. } => {
                 "ended with the shadow, as [shadow] then = \"stop\" says; nothing was promoted".to_owned()
             }
+            Self::StepEntered { step, replaces: Some(Replaced { new, of }), .. } => {
+                format!("step {}: {new} of {of} instances", step + 1)
+            }
             Self::StepEntered { step, weight, .. } if weight.is_zero() => {
                 format!("step {}: only who gets it by name", step + 1)
             }
@@ -328,6 +348,7 @@ impl Event {
                 let took = staunch_model::human_duration(std::time::Duration::from_millis(*took_ms));
                 format!("smoke passed on {} in {took}: {line}", key.instance)
             }
+            Self::BakeStarted { alone: true, .. } => "every instance is new".to_owned(),
             Self::BakeStarted { .. } => {
                 "all traffic is on the new revision; the old one stays warm".to_owned()
             }

@@ -83,6 +83,11 @@ impl Rollout {
         if gradual { &self.spec.strategy.steps } else { &[] }
     }
 
+    /// Its instances are replaced one by one, and no traffic is routed.
+    pub fn is_rolling(&self) -> bool {
+        self.spec.strategy.rolling.is_some()
+    }
+
     /// There are gates, and the path asks them.
     pub(crate) fn asks(&self) -> bool {
         !(self.spec.gates.is_empty() && self.spec.gauges.is_empty() || self.spec.strategy.by_time)
@@ -168,7 +173,7 @@ impl Rollout {
             Event::StepEntered { step, .. } => self.enter_step(*step),
             Event::StepPassed { step, .. } => self.at_step(*step).then(|| self.phase.clone()),
             Event::PromotionStarted { .. } => self.may_promote().then_some(Phase::Promoting),
-            Event::BakeStarted { until } => (self.phase == Phase::Promoting)
+            Event::BakeStarted { until, .. } => (self.phase == Phase::Promoting)
                 .then_some(Phase::Baking { until: *until, pace: Pace::Automatic }),
             Event::Succeeded { .. } => {
                 matches!(self.phase, Phase::Promoting | Phase::Baking { .. }).then_some(Phase::Succeeded)

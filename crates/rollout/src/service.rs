@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use staunch_analysis::Track;
 use staunch_analysis::budget::Level;
 use staunch_model::{
-    DependencyTarget, Revision, RevisionDigest, RolloutKind, ServiceName, SplitGeneration, Timestamp,
+    DependencyTarget, Revision, RevisionDigest, RollingSpec, RolloutKind, ServiceName, SplitGeneration,
+    Timestamp,
 };
 
 use crate::vetting::lesson;
@@ -67,6 +68,11 @@ impl Service {
             dependencies: vec![],
             standing,
         }
+    }
+
+    /// Set for a service without requests: how its instances are replaced.
+    pub fn rolling(&self) -> Option<RollingSpec> {
+        self.rollout.as_ref()?.spec.strategy.rolling
     }
 
     pub fn active(&self) -> Option<&Rollout> {

@@ -6,6 +6,7 @@ mod commands;
 mod events;
 mod explore;
 mod fixture;
+mod fleets;
 mod preflight;
 mod properties;
 mod releases;

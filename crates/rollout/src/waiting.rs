@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use staunch_analysis::{Judgement, Outcome};
 use staunch_model::Timestamp;
 
-use crate::decide::{bake_ends, first_deadline, hold_ends, rollback_ends};
-use crate::{Pace, Phase, Rollout, Snapshot, shadow, smoke, who};
+use crate::decide::{bake_ends, first_deadline, hold_ends, is_in_place, rollback_ends};
+use crate::{Pace, Phase, Rollout, Snapshot, fleet, shadow, smoke, who};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Waiting {
@@ -61,7 +61,8 @@ fn end(rollout: &Rollout, snapshot: &Snapshot<'_>) -> (Timestamp, String) {
     }
     match &rollout.phase {
         Phase::Baking { until, .. } => {
-            (bake_ends(rollout, *until, snapshot), "the old revision is stopped".to_owned())
+            let then = if rollout.is_rolling() { "it is over" } else { "the old revision is stopped" };
+            (bake_ends(rollout, *until, snapshot), then.to_owned())
         }
         Phase::RollingBack { .. } => {
             (rollback_ends(rollout, snapshot), "the new revision is stopped with its requests".to_owned())
@@ -96,6 +97,9 @@ fn reason(rollout: &Rollout, snapshot: &Snapshot<'_>) -> (WaitingOn, String) {
         Phase::Progressing { step, .. } => step_reason(rollout, *step, snapshot),
         Phase::Promoting => (WaitingOn::Capacity, readiness(rollout, snapshot)),
         Phase::Baking { until, .. } => bake_reason(rollout, *until, snapshot),
+        Phase::RollingBack { .. } if rollout.is_rolling() => {
+            (WaitingOn::Capacity, fleet::back_words(rollout, snapshot.observed))
+        }
         Phase::RollingBack { .. } => {
             (WaitingOn::Capacity, "traffic goes back and requests in flight end".to_owned())
         }
@@ -106,6 +110,9 @@ fn reason(rollout: &Rollout, snapshot: &Snapshot<'_>) -> (WaitingOn, String) {
 }
 
 fn readiness(rollout: &Rollout, snapshot: &Snapshot<'_>) -> String {
+    if rollout.is_rolling() {
+        return fleet::words(rollout, snapshot.observed);
+    }
     let to = &rollout.spec.to;
     let ready = snapshot.observed.ready(&to.digest);
     let all = snapshot.observed.of(&to.digest).count();
@@ -122,12 +129,15 @@ fn bake_reason(rollout: &Rollout, until: Timestamp, snapshot: &Snapshot<'_>) -> 
         None if bake_ends(rollout, until, snapshot) > until => {
             (WaitingOn::Health, readiness(rollout, snapshot))
         }
+        None if rollout.is_rolling() => {
+            (WaitingOn::Hold, "every instance is new; it is watched until the bake is over".to_owned())
+        }
         None => (WaitingOn::Hold, "the old revision is kept warm in case it is needed".to_owned()),
     }
 }
 
 fn step_reason(rollout: &Rollout, step: usize, snapshot: &Snapshot<'_>) -> (WaitingOn, String) {
-    if !snapshot.observed.routes_by(rollout.wish.generation) {
+    if !is_in_place(rollout, snapshot.observed) {
         return (WaitingOn::Capacity, readiness(rollout, snapshot));
     }
     if let Some(hold) = crate::budget::hold(rollout, snapshot) {
@@ -137,7 +147,7 @@ fn step_reason(rollout: &Rollout, step: usize, snapshot: &Snapshot<'_>) -> (Wait
     if let Some(judgement) = snapshot.judgement.filter(|_| rollout.asks_at(step))
         && !judgement.passed(rollout.wish.generation)
     {
-        return evidence_reason(judgement);
+        return evidence_reason(judgement, rollout.is_rolling());
     }
     if let Some(silence) = who::silence(rollout, snapshot).filter(|_| alone) {
         return silence;
@@ -159,7 +169,7 @@ fn step_reason(rollout: &Rollout, step: usize, snapshot: &Snapshot<'_>) -> (Wait
     }
 }
 
-fn evidence_reason(judgement: &Judgement) -> (WaitingOn, String) {
+fn evidence_reason(judgement: &Judgement, rolling: bool) -> (WaitingOn, String) {
     use staunch_analysis::Finding;
     match judgement.findings.first() {
         Some(found @ (Finding::StableIsBadToo { .. } | Finding::ErrorSpike { .. })) => {
@@ -173,6 +183,9 @@ fn evidence_reason(judgement: &Judgement) -> (WaitingOn, String) {
             | Finding::CohortTooLarge { .. },
         )
         | None => {}
+    }
+    if rolling {
+        return open_gate(judgement);
     }
     if judgement.warming {
         return (
@@ -191,6 +204,10 @@ fn evidence_reason(judgement: &Judgement) -> (WaitingOn, String) {
         };
         return (WaitingOn::Traffic, format!("{seen}; `staunch promote` goes on without evidence"));
     }
+    open_gate(judgement)
+}
+
+fn open_gate(judgement: &Judgement) -> (WaitingOn, String) {
     let open = judgement.gates.iter().find(|gate| gate.verdict.outcome != Outcome::Pass);
     let Some(gate) = open else { return (WaitingOn::Evidence, "about to be judged".to_owned()) };
     let needs = gate.needs.map(|n| format!(", needs ≈ {n} more canary requests")).unwrap_or_default();

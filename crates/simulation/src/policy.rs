@@ -76,7 +76,7 @@ impl Policy {
             replicas: 2,
             sticky: false,
             health: HealthSpec { ready: probe, live: None, start_timeout: long },
-            stop: StopSpec { grace: ten, drain: ten },
+            stop: StopSpec { grace: ten, drain: ten, ..StopSpec::default() },
         }
     }
 

@@ -6,6 +6,7 @@ mod cohorts;
 mod forecasts;
 mod fresh;
 mod replays;
+mod rules;
 mod shadows;
 mod stories;
 mod world;

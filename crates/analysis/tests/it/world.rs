@@ -61,7 +61,7 @@ fn run() -> RunSpec {
         dir: "/srv".to_owned(),
         env: BTreeMap::new(),
         health: HealthSpec { ready, live: None, start_timeout: second },
-        stop: StopSpec { grace: second, drain: second },
+        stop: StopSpec { grace: second, drain: second, ..StopSpec::default() },
     }
 }
 

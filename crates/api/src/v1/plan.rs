@@ -11,6 +11,9 @@ pub struct Plan {
     pub from: Option<String>,
     pub to: String,
     pub digest: String,
+    /// It has no requests: a step's share is one of instances.
+    #[serde(default)]
+    pub worker: bool,
     /// Nothing to do: this content runs.
     pub unchanged: bool,
     pub changed: Vec<String>,
@@ -64,6 +67,7 @@ impl From<&PlanView> for Plan {
             from: view.from,
             to: view.to,
             digest: view.digest,
+            worker: view.worker,
             unchanged: view.unchanged,
             changed: view.changed,
             requests_per_second: view.requests_per_second,

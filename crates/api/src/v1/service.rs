@@ -14,8 +14,11 @@ pub struct ServiceList {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Service {
     pub name: String,
-    /// The address users call.
+    /// The address users call; empty for a worker.
     pub listen: String,
+    /// It has no requests: its instances are replaced one by one, and `canary_weight_ratio` is a share of them.
+    #[serde(default)]
+    pub worker: bool,
     pub at: Time,
     pub stable: Option<String>,
     pub stable_digest: Option<String>,
@@ -125,6 +128,7 @@ impl From<&ServiceView> for Service {
         Self {
             name: view.name.clone(),
             listen: view.listen.clone(),
+            worker: view.worker,
             at: view.at.into(),
             stable: view.stable.clone(),
             stable_digest: view.stable_digest.clone(),

@@ -150,7 +150,7 @@ pub(crate) fn spec(service: &str) -> ServiceSpec {
         env: BTreeMap::from([("DATABASE_PASSWORD".to_owned(), SECRET.to_owned())]),
         replicas: 2,
         health: HealthSpec { ready, live: None, start_timeout: minutes(1) },
-        stop: StopSpec { grace: second, drain: second },
+        stop: StopSpec { grace: second, drain: second, ..StopSpec::default() },
         edge: EdgeSpec {
             sticky: None,
             shield: ShieldSpec { enabled: true, after: second },

@@ -202,13 +202,13 @@ fn check_journal(place: &Place) -> Check {
 
 fn check_service(service: &ServiceSpec, running: bool) -> Vec<Check> {
     let mut checks = vec![];
-    if !running {
-        checks.push(match TcpListener::bind(service.listen) {
-            Ok(_) => Check::ok("listen.free", format!("{}: {} is free", service.name, service.listen)),
+    if let Some(listen) = service.listen.filter(|_| !running) {
+        checks.push(match TcpListener::bind(listen) {
+            Ok(_) => Check::ok("listen.free", format!("{}: {listen} is free", service.name)),
             Err(error) => Check::fail(
                 "listen.free",
-                format!("{}: {}: {error}", service.name, service.listen),
-                format!("ss -ltnp 'sport = :{}' shows who has it", service.listen.port()),
+                format!("{}: {listen}: {error}", service.name),
+                format!("ss -ltnp 'sport = :{}' shows who has it", listen.port()),
             ),
         });
     }

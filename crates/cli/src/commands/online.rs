@@ -127,17 +127,11 @@ fn show_service(term: &Term, service: &Service) {
         "down" => Tone::Bad,
         _ => Tone::Dim,
     };
-    let stable = service.stable.as_deref().unwrap_or("nothing yet");
     term.result(&format!(
-        "{}  {}  {stable} on {}, {} of {} ready, {:.1} req/s, errors {}, p95 {}",
+        "{}  {}  {}",
         term.paint_result(Tone::Strong, &service.name),
         term.paint_result(tone, &service.health),
-        service.listen,
-        service.ready,
-        service.replicas,
-        service.stable_traffic.requests_per_second + service.canary_traffic.requests_per_second,
-        service.stable_traffic.error_ratio.map_or_else(|| "-".to_owned(), percent),
-        service.stable_traffic.p95_ms.map_or_else(|| "-".to_owned(), millis),
+        what_runs(service),
     ));
     if let Some(budget) = &service.budget {
         term.result(&format!("  {}", super::budget::line(budget)));
@@ -181,9 +175,31 @@ fn show_service(term: &Term, service: &Service) {
     }
 }
 
+fn what_runs(service: &Service) -> String {
+    let stable = service.stable.as_deref().unwrap_or("nothing yet");
+    let (ready, replicas) = (service.ready, service.replicas);
+    if service.worker {
+        return format!("{stable} as a worker, {ready} of {replicas} ready");
+    }
+    format!(
+        "{stable} on {}, {ready} of {replicas} ready, {:.1} req/s, errors {}, p95 {}",
+        service.listen,
+        service.stable_traffic.requests_per_second + service.canary_traffic.requests_per_second,
+        service.stable_traffic.error_ratio.map_or_else(|| "-".to_owned(), percent),
+        service.stable_traffic.p95_ms.map_or_else(|| "-".to_owned(), millis),
+    )
+}
+
 fn show_rollout(term: &Term, service: &Service, rollout: &Rollout) {
     let from = rollout.from.as_ref().map_or_else(String::new, |from| format!("{from} → "));
-    let at = if rollout.active { crate::view::who::share(service, rollout) } else { String::new() };
+    let at = match rollout.active {
+        false => String::new(),
+        true if service.worker => {
+            let percent = (service.canary_weight_ratio * 10_000.0).round() / 100.0;
+            format!(", {percent} % of the instances")
+        }
+        true => crate::view::who::share(service, rollout),
+    };
     term.result(&format!("  rollout {}: {from}{}, {}{at}", rollout.id, rollout.to, rollout.phase));
     if let Some(back) = &rollout.back {
         term.result(&format!("    {}", back.because));

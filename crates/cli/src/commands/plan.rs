@@ -37,19 +37,18 @@ fn show(term: &Term, plan: &Plan) {
     term.result(&format!("{}: {from} → {}", term.paint_result(Tone::Strong, &plan.service), plan.to));
     plan.changed.iter().for_each(|line| term.result(&format!("  {line}")));
     plan.path.iter().for_each(|line| term.result(&format!("  {line}")));
-    if !plan.steps.is_empty() {
+    if !plan.steps.is_empty() && !plan.worker {
         term.result(&format!("  at today's {:.1} requests a second:", plan.requests_per_second));
     }
-    plan.steps.iter().for_each(|step| term.result(&format!("  {}", step_line(step))));
+    plan.steps.iter().for_each(|step| term.result(&format!("  {}", step_line(step, plan.worker))));
     if let Some(total) = plan.total_ms.filter(|_| !plan.steps.is_empty()) {
         let bake = human_duration(Duration::from_millis(plan.bake_ms));
         let high = plan.total_high_ms.filter(|high| *high > total);
         let high =
             high.map_or_else(String::new, |high| format!(" ({} at most, 19 times in 20 a step)", ms(high)));
-        term.result(&format!(
-            "  100 % after about {}{high}, then {bake} with the old version kept warm",
-            ms(total)
-        ));
+        let then = if plan.worker { "watched" } else { "with the old version kept warm" };
+        let least = if plan.worker { "at least" } else { "about" };
+        term.result(&format!("  100 % after {least} {}{high}, then {bake} {then}", ms(total)));
     }
     plan.vetting.lines.iter().for_each(|line| term.result(&format!("  {line}")));
     plan.notes
@@ -71,7 +70,7 @@ fn refusal(findings: &[PolicyFinding]) -> Option<u8> {
     errors.map(stop).min().map(Stop::exit)
 }
 
-fn step_line(step: &PlanStep) -> String {
+fn step_line(step: &PlanStep, worker: bool) -> String {
     let percent = || format!("{} %", (step.weight_ratio * 10_000.0).round() / 100.0);
     let weight = if step.weight_ratio > 0.0 { percent() } else { "by name".to_owned() };
     let expected = match (step.expected_ms, step.low_ms, step.high_ms) {
@@ -79,6 +78,7 @@ fn step_line(step: &PlanStep) -> String {
         (Some(span), Some(low), Some(high)) if high > low => {
             format!("about {} ({} to {})", ms(span), ms(low), ms(high))
         }
+        (Some(span), _, _) if worker => format!("at least {}", ms(span)),
         (Some(span), _, _) => format!("about {}", ms(span)),
     };
     let needs = match (&step.slowest_gate, step.needs_requests) {

@@ -37,7 +37,13 @@ async fn one(term: &Term, place: &Place, args: &SimulateArgs, looks: Looks) -> O
         .as_ref()
         .map_or_else(|| place.clone(), |path| Place { file: path.clone(), ..place.clone() });
     let parsed = place.read(term)?;
-    let policy = Policy::from(chosen(&parsed, args.service.as_deref())?);
+    let spec = chosen(&parsed, args.service.as_deref())?;
+    if spec.is_worker() {
+        let text = format!("{} is a worker, and a simulated world is one of requests", spec.name);
+        let help = format!("`staunch plan {}` says what a deploy would do", spec.name);
+        return Err(Failure::new(Exit::Usage, text).help(help));
+    }
+    let policy = Policy::from(spec);
     let policy = match args.hold_at.map(Weight::percent).transpose() {
         Ok(share) => match share {
             Some(share) => policy.holding(share),

@@ -159,11 +159,13 @@ fn announce(term: &Term, project: &Project, api: std::net::SocketAddr, place: &P
     std::fs::write(place.data.join("run/control.json"), about.to_string())?;
     for service in &project.services {
         let scheme = if service.tls.is_some() { "https" } else { "http" };
-        term.say(&format!(
-            "{} on {scheme}://{}",
-            term.paint(Tone::Strong, service.name.as_str()),
-            service.listen
-        ));
+        let replicas = service.replicas;
+        let place = match service.listen {
+            Some(listen) => format!("on {scheme}://{listen}"),
+            None if replicas == 1 => "is a worker of one instance".to_owned(),
+            None => format!("is a worker of {replicas} instances"),
+        };
+        term.say(&format!("{} {place}", term.paint(Tone::Strong, service.name.as_str())));
     }
     term.say(&format!("control on http://{api}; Ctrl-C stops everything"));
     Ok(())

@@ -11,13 +11,12 @@ pub(crate) const HEIGHT: u16 = 7;
 pub(crate) fn frame(view: &Service, rollout: &Rollout, width: usize) -> Vec<String> {
     let width = width.clamp(40, 110);
     let inner = width - 4;
-    let body = [
-        traffic_bar(view, rollout, inner),
-        shares(view, rollout, inner),
-        errors_line(view, inner),
-        latency_line(view, inner),
-        gates_line(rollout),
-    ];
+    let [first, second, third] = if view.worker {
+        super::fleet::lines(view, rollout)
+    } else {
+        [shares(view, rollout, inner), errors_line(view, inner), latency_line(view, inner)]
+    };
+    let body = [traffic_bar(view, rollout, inner), first, second, third, gates_line(rollout)];
     let mut lines = vec![top(view, rollout, width)];
     lines.extend(body.iter().map(|line| format!("│ {} │", fit(line, inner))));
     lines.push(bottom(rollout, width));

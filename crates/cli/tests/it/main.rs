@@ -26,3 +26,4 @@ mod shadows;
 mod triggers;
 mod upgrades;
 mod verbs;
+mod workers;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::Duration;
 
-use staunch_model::{GateLimit, ServiceSpec};
+use staunch_model::{GateLimit, ProbeTarget, ServiceSpec};
 
 use crate::Diagnostic;
 use crate::codes::Code;
@@ -24,10 +24,10 @@ pub(crate) fn addresses(
         reader.report(Diagnostic::error(Code::ApiNotLoopback, message, span.clone()));
     }
     for (number, one) in all.iter().enumerate() {
-        if let Some(other) = all[..number].iter().find(|other| collide(one.spec.listen, other.spec.listen)) {
+        if let Some(other) = all[..number].iter().find(|other| both(one.spec.listen, other.spec.listen)) {
             reader.report(taken(one, other.listen_span.clone(), &format!("`{}`", other.spec.name)));
         }
-        if collide(one.spec.listen, api) {
+        if both(one.spec.listen, Some(api)) {
             let place = api_span.cloned().unwrap_or_else(|| one.listen_span.clone());
             reader.report(taken(one, place, "the control API"));
         }
@@ -35,10 +35,15 @@ pub(crate) fn addresses(
 }
 
 fn taken(one: &Described, other: Range<usize>, holder: &str) -> Diagnostic {
-    let message = format!("{} of `{}` is already taken by {holder}", one.spec.listen, one.spec.name);
+    let address = one.spec.listen.map(|listen| listen.to_string()).unwrap_or_default();
+    let message = format!("{address} of `{}` is already taken by {holder}", one.spec.name);
     let finding =
         Diagnostic::error(Code::AddressTaken, message, one.listen_span.clone()).here("this address");
     if other == one.listen_span { finding } else { finding.and(other, format!("taken by {holder}")) }
+}
+
+fn both(a: Option<SocketAddr>, b: Option<SocketAddr>) -> bool {
+    a.zip(b).is_some_and(|(a, b)| collide(a, b))
 }
 
 /// Port 0 is a free port; an unspecified address takes the port on all addresses of its family.
@@ -84,6 +89,14 @@ pub(crate) fn within(reader: &mut Reader<'_>, section: &Section<'_>, spec: &Serv
         why: "a request would end before it counts as failed",
     };
     below(reader, section, &shields, spec.edge.shield.after, spec.edge.limits.response_timeout);
+    if let ProbeTarget::Alive { span } = spec.health.ready.target {
+        let ages = Pair {
+            short: ("health", "alive-for"),
+            long: ("health", "start-timeout"),
+            why: "an instance would be started again before it counts as ready",
+        };
+        below(reader, section, &ages, span, spec.health.start_timeout);
+    }
     catastrophe_above_gate(reader, section, spec);
 }
 

@@ -21,7 +21,8 @@ pub(crate) fn read(reader: &mut Reader<'_>, service: &Section<'_>) -> (Vec<GateS
         return (blast_radius.into_iter().collect(), gauges);
     }
     let own = |name: &str| section.find(name).is_some();
-    let others = ["blast-radius", "success-rate", "cpu", "memory", "healthy", "throughput", "metric"];
+    let others =
+        ["blast-radius", "success-rate", "cpu", "memory", "healthy", "throughput", "metric", "command"];
     if !others.into_iter().any(own) && Metric::ALL.into_iter().all(|metric| !own(metric.name())) {
         // Who writes an empty table wants no gate.
         let message = format!("{} has no gate", section.title());

@@ -7,8 +7,8 @@ use staunch_model::{GaugeLimit, GaugeSource, GaugeSpec, NoData, ServiceSpec};
 use crate::codes::Code;
 use crate::reader::{Reader, Section};
 use crate::v1::gates::no_data;
-use crate::v1::keys::METRIC_GATE;
-use crate::v1::service::{command, span};
+use crate::v1::keys::{COMMAND_GATE, METRIC_GATE, Table};
+use crate::v1::service::{command, small, span};
 use crate::{Diagnostic, scalar};
 
 /// What the platform knows of its processes is that old.
@@ -24,6 +24,7 @@ pub(crate) fn read(reader: &mut Reader<'_>, gates: &Section<'_>) -> Vec<GaugeSpe
     all.extend(healthy(reader, gates));
     all.extend(throughput(reader, gates));
     all.extend(metrics(reader, gates));
+    all.extend(commands(reader, gates));
     all
 }
 
@@ -79,11 +80,35 @@ fn healthy(reader: &mut Reader<'_>, gates: &Section<'_>) -> Option<GaugeSpec> {
 }
 
 fn metrics(reader: &mut Reader<'_>, gates: &Section<'_>) -> Vec<GaugeSpec> {
-    reader.note_origin(gates, gates.key("metric"));
-    let Some(value) = gates.find("metric") else { return vec![] };
+    let tables = named(reader, gates, "metric", &METRIC_GATE);
+    tables.into_iter().flat_map(|(name, section)| metric(reader, &section, &name)).collect()
+}
+
+fn commands(reader: &mut Reader<'_>, gates: &Section<'_>) -> Vec<GaugeSpec> {
+    let tables = named(reader, gates, "command", &COMMAND_GATE);
+    tables.into_iter().filter_map(|(name, section)| check(reader, &section, &name)).collect()
+}
+
+fn check(reader: &mut Reader<'_>, section: &Section<'_>, name: &str) -> Option<GaugeSpec> {
+    let words = command(reader, section, "command");
+    let every = span(reader, section, "every");
+    let limit = GaugeLimit::InARow { times: small(reader, section, "fails-after") };
+    let no_data = no_data(reader, section);
+    Some(spec(name, GaugeSource::Check { words: words? }, limit, every, no_data))
+}
+
+/// One table for each name.
+fn named<'a>(
+    reader: &mut Reader<'_>,
+    gates: &Section<'a>,
+    group: &str,
+    keys: &'static Table,
+) -> Vec<(String, Section<'a>)> {
+    reader.note_origin(gates, gates.key(group));
+    let Some(value) = gates.find(group) else { return vec![] };
     let Some(tables) = value.get_ref().as_table() else {
-        let flaw = scalar::Flaw::wrong_type(gates.key("metric"), "tables", value.get_ref());
-        reader.flawed(value, flaw.help("write one [gates.metric.NAME] table for each value"));
+        let flaw = scalar::Flaw::wrong_type(gates.key(group), "tables", value.get_ref());
+        reader.flawed(value, flaw.help(format!("write one [gates.{group}.NAME] table for each")));
         return vec![];
     };
     let mut all = vec![];
@@ -93,12 +118,12 @@ fn metrics(reader: &mut Reader<'_>, gates: &Section<'_>) -> Vec<GaugeSpec> {
         }
         match value.get_ref().as_table() {
             Some(entries) => {
-                let path = format!("{}.{}", gates.path_of("metric"), name.get_ref());
-                let section = reader.open(Section::new(&METRIC_GATE, entries, value.span(), path));
-                all.extend(metric(reader, &section, name.get_ref()));
+                let path = format!("{}.{}", gates.path_of(group), name.get_ref());
+                let section = reader.open(Section::new(keys, entries, value.span(), path));
+                all.push((name.get_ref().to_string(), section));
             }
             None => {
-                let message = format!("`{}` in [gates.metric] takes a table", name.get_ref());
+                let message = format!("`{}` in [gates.{group}] takes a table", name.get_ref());
                 reader.report(Diagnostic::error(Code::WrongType, message, value.span()));
             }
         }
@@ -143,7 +168,7 @@ fn limits(max: Option<f64>, min: Option<f64>, margin: Option<f64>) -> impl Itera
 fn spec(name: &str, source: GaugeSource, limit: GaugeLimit, every: Duration, no_data: NoData) -> GaugeSpec {
     let name = match limit {
         GaugeLimit::VsStable { .. } | GaugeLimit::BelowStable { .. } => format!("{name} vs stable"),
-        GaugeLimit::Max { .. } | GaugeLimit::Min { .. } => name.to_owned(),
+        GaugeLimit::Max { .. } | GaugeLimit::Min { .. } | GaugeLimit::InARow { .. } => name.to_owned(),
     };
     GaugeSpec { name, source, limit, every, no_data }
 }

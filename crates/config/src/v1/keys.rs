@@ -3,6 +3,7 @@
 
 mod checks;
 mod infra;
+pub(crate) mod rolling_keys;
 pub(crate) mod shadow;
 mod who;
 
@@ -123,6 +124,8 @@ pub(crate) enum Kind {
     Services,
     /// Gates on values of one's own, by name.
     Metrics,
+    /// Gates on how a command ends, by name.
+    CommandGates,
     /// A positive number without a unit.
     Number,
     Releases,
@@ -223,13 +226,21 @@ pub(crate) const SERVICE_KEYS: &[Key] = &[
         Kind::Command,
         Required,
         "The command that starts one instance, as text or as a list of words; no shell is involved. It gets PORT \
-         and serves HTTP there; `${PORT}` is replaced in its words.",
+         and serves HTTP there, unless it is a worker; `${PORT}` is replaced in its words.",
+    ),
+    key(
+        "kind",
+        Kind::Choice(&["http", "worker"]),
+        Default("\"http\""),
+        "\"worker\": nobody calls it (a queue consumer, a scheduler). It has no `listen`; its instances are replaced one \
+         by one.",
     ),
     key(
         "listen",
         Kind::Address,
-        Required,
-        "The address users call. \":8080\" is every IPv4 address of the machine (0.0.0.0:8080).",
+        ByForm,
+        "The address users call. \":8080\" is every IPv4 address of the machine (0.0.0.0:8080). A service that nobody \
+         calls has `kind = \"worker\"` instead.",
     ),
     key(
         "version",
@@ -263,7 +274,8 @@ pub(crate) const SERVICE_KEYS: &[Key] = &[
         "health",
         Kind::Table(&HEALTH),
         Optional,
-        "When an instance is ready, and when it is alive. Left out: ready when its port accepts connections.",
+        "When an instance is ready, and when it is alive. Left out: ready when its port accepts connections, a worker \
+         when it has run for two seconds.",
     ),
     key("stop", Kind::Table(&STOP), Optional, "How an instance is stopped."),
     key(
@@ -277,6 +289,12 @@ pub(crate) const SERVICE_KEYS: &[Key] = &[
         Kind::Table(&BLUE_GREEN),
         Optional,
         "Start the new version at full capacity beside the old, check it, then switch. Excludes `canary`.",
+    ),
+    key(
+        "rolling",
+        Kind::Table(&rolling_keys::ROLLING),
+        Optional,
+        "How a worker's instances are replaced. Left out: one after the other, a new one beside the old ones.",
     ),
     key(
         "shadow",
@@ -395,6 +413,19 @@ pub(crate) static HEALTH: Table = Table {
         PROBE_KEYS,
         &[
             key(
+                "ready-file",
+                Kind::File,
+                Optional,
+                "Ready when the instance has written this file into its own folder; STAUNCH_READY_FILE tells it the \
+                 whole path. Excludes the other checks.",
+            ),
+            key(
+                "alive-for",
+                duration(0, DAY),
+                Optional,
+                "Ready when the process has run for this long: a worker's default, \"2s\". Excludes the other checks.",
+            ),
+            key(
                 "start-timeout",
                 duration(100, DAY),
                 Default("\"60s\""),
@@ -414,7 +445,13 @@ pub(crate) static LIVE: Table = Table { groups: &[PROBE_KEYS] };
 
 pub(crate) static STOP: Table = Table {
     groups: &[&[
-        key("grace", duration(0, HOUR), Default("\"10s\""), "From SIGTERM to SIGKILL."),
+        key(
+            "signal",
+            Kind::Choice(&["TERM", "INT", "QUIT", "HUP", "USR1", "USR2"]),
+            Default("\"TERM\""),
+            "What asks an instance to finish its work and end.",
+        ),
+        key("grace", duration(0, DAY), Default("\"10s\""), "From that signal to SIGKILL."),
         key(
             "drain",
             duration(0, DAY),
@@ -464,7 +501,7 @@ pub(crate) static CANARY: Table = Table {
 };
 
 /// How long each part of a path may take, whatever the strategy.
-const DEADLINE_KEYS: &[Key] = &[
+pub(crate) const DEADLINE_KEYS: &[Key] = &[
     key(
         "prepare-deadline",
         duration(SECOND, 30 * DAY),
@@ -647,12 +684,34 @@ pub(crate) static METRIC_GATE: Table = Table {
             "command",
             Kind::Command,
             Required,
-            "Prints one number about an instance and ends with 0 within ten seconds; PORT is the instance's port.",
+            "Prints one number about an instance and ends with 0 within ten seconds; PORT is the instance's port, \
+             STAUNCH_PID its process, and STAUNCH_PIDS those of its version.",
         ),
         key("every", duration(SECOND, HOUR), Default("\"5s\""), "From one reading to the next."),
         key("max", Kind::Number, Optional, "At most this, on average."),
         key("min", Kind::Number, Optional, "At least this, on average. Excludes `max`."),
         key("max-vs-stable", Kind::Growth, Optional, "At most this much more than the running version."),
+        NO_DATA,
+    ]],
+};
+
+pub(crate) static COMMAND_GATE: Table = Table {
+    groups: &[&[
+        key(
+            "command",
+            Kind::Command,
+            Required,
+            "Run against an instance: exit status 0 is good, 1 is bad, and anything else, or ten seconds without an \
+             end, says nothing. STAUNCH_PID, STAUNCH_PIDS, STAUNCH_INSTANCE, STAUNCH_REVISION and PORT tell whom it is \
+             about.",
+        ),
+        key("every", duration(SECOND, HOUR), Default("\"5s\""), "From one run to the next."),
+        key(
+            "fails-after",
+            Kind::Integer { least: 1, most: 1_000 },
+            Default("3"),
+            "So many bad ones in a row take the release back, and as many good ones in a row pass.",
+        ),
         NO_DATA,
     ]],
 };
@@ -720,6 +779,12 @@ pub(crate) static GATES: Table = Table {
             "Values of your own: one `[gates.metric.NAME]` table each, read by a command.",
         ),
         key(
+            "command",
+            Kind::CommandGates,
+            Optional,
+            "Questions of your own: one `[gates.command.NAME]` table each, answered by how a command ends.",
+        ),
+        key(
             "blast-radius",
             Kind::Share { least: 0.01, most: 100.0 },
             Default("\"0.5%\""),
@@ -762,7 +827,8 @@ const TRIGGER_KEYS: &[Key] = &[
         "crash-exits",
         Kind::Integer { least: 1, most: 1_000 },
         Default("3"),
-        "Exits of the new version's instances within `crash-window` that make a crash loop.",
+        "Exits of the new version's instances within `crash-window` that make a crash loop. For a worker 1 when it \
+         is left out, and exit status 0 does not count.",
     ),
     key(
         "crash-window",

@@ -13,12 +13,14 @@ mod intake;
 pub(crate) mod keys;
 mod policy;
 mod release;
+mod rolling;
 mod service;
 mod shadow;
 mod slo;
 pub(crate) mod trigger_keys;
 mod triggers;
 mod who;
+mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -167,7 +169,7 @@ fn names(root: &Section<'_>, described: &[ServiceSpec]) -> Vec<ServiceName> {
 }
 
 fn single(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<Described> {
-    for name in ["service", "run", "listen"] {
+    for name in ["service", "run"] {
         if root.find(name).is_none() {
             reader.missing(root, name);
         }

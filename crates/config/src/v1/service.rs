@@ -4,15 +4,16 @@ use std::ops::Range;
 use std::time::Duration;
 
 use staunch_model::{
-    EvidenceSpec, EvidenceWeights, Naming, PolicySpec, ServiceName, ServiceSpec, StopSpec, Strategy, TlsSpec,
-    Upstream,
+    EvidenceSpec, EvidenceWeights, Naming, PolicySpec, ServiceName, ServiceSpec, StopSignal, StopSpec,
+    Strategy, TlsSpec, Upstream,
 };
 
 use crate::codes::Code;
 use crate::command::bare_variable;
 use crate::reader::{Reader, Section};
 use crate::v1::{
-    blue_green, canary, checks, edge, gates, gauges, health, intake, shadow, slo, triggers, who,
+    blue_green, canary, checks, edge, gates, gauges, health, intake, rolling, shadow, slo, triggers, who,
+    worker,
 };
 use crate::{Diagnostic, scalar};
 
@@ -28,7 +29,8 @@ pub(crate) fn describe(
     section: &Section<'_>,
     name: Option<ServiceName>,
 ) -> Option<Described> {
-    let listen = reader.get(section, "listen", scalar::address);
+    let worker = worker::is(reader, section);
+    let listen = worker::listen(reader, section, worker);
     let command = command(reader, section, "run");
     let auto = section.find("version").is_some_and(|value| value.get_ref().as_str() == Some("auto"));
     let version = reader.get(section, "version", scalar::version).filter(|_| !auto);
@@ -38,20 +40,28 @@ pub(crate) fn describe(
     let upstream = upstream(reader, section);
     let env = reader.env(section, "env");
     let tls = tls(reader, section);
-    let health = health::read(reader, section);
+    let health = health::read(reader, section, worker);
     let stop = stop(reader, section);
-    let strategy = strategy(reader, section);
     let (gates, gauges) = gates::read(reader, section);
+    let asked = !gauges.is_empty();
+    let (gates, gauges) = if worker { worker::gates(section, gauges) } else { (gates, gauges) };
+    let rolling = rolling::read(reader, section, replicas, asked);
+    let strategy = strategy(reader, section, rolling.filter(|_| worker));
     let triggers = triggers::read(reader, section, &strategy);
+    let triggers = if worker { worker::triggers(section, triggers) } else { triggers };
     let evidence = evidence(reader, section);
     let edge = edge::read(reader, section);
     let reports = intake::checks(reader, section);
     let confidence = intake::confidence(reader, section);
     let slo = slo::read(reader, section);
     let infra = intake::infra(reader, section);
+    worker::refuse(reader, section, worker);
+    if !worker && listen.is_none() {
+        return None;
+    }
     let spec = ServiceSpec {
         name: name?,
-        listen: listen?,
+        listen,
         tls,
         command: command?,
         version,
@@ -87,12 +97,13 @@ pub(crate) fn describe(
     })
 }
 
-/// The one path that is given; without any, a canary.
-fn strategy(reader: &mut Reader<'_>, section: &Section<'_>) -> Strategy {
+/// The one path that is given; without any, a canary. A worker has no other than its own.
+fn strategy(reader: &mut Reader<'_>, section: &Section<'_>, rolling: Option<Strategy>) -> Strategy {
     reader.one_of(section, &["canary", "blue-green"]);
     let canary = canary::read(reader, section);
     let path = blue_green::read(reader, section).unwrap_or(canary);
-    Strategy { shadow: shadow::read(reader, section), ..path }
+    let shadow = shadow::read(reader, section);
+    rolling.unwrap_or(Strategy { shadow, ..path })
 }
 
 /// A command; a variable that may be meant for a shell is pointed out.
@@ -137,7 +148,12 @@ fn tls(reader: &mut Reader<'_>, service: &Section<'_>) -> Option<TlsSpec> {
 
 fn stop(reader: &mut Reader<'_>, service: &Section<'_>) -> StopSpec {
     let section = reader.section(service, "stop");
-    StopSpec { grace: span(reader, &section, "grace"), drain: span(reader, &section, "drain") }
+    let asked = reader.value(&section, "signal", scalar::choice);
+    StopSpec {
+        signal: StopSignal::ALL.into_iter().find(|signal| signal.name() == asked).unwrap_or_default(),
+        grace: span(reader, &section, "grace"),
+        drain: span(reader, &section, "drain"),
+    }
 }
 
 fn evidence(reader: &mut Reader<'_>, service: &Section<'_>) -> EvidenceSpec {

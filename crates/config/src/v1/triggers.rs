@@ -7,6 +7,7 @@ use staunch_model::{Metric, Signal, Strategy, StrategyKind, TriggerRule, Trigger
 use crate::codes::Code;
 use crate::reader::{Reader, Section};
 use crate::scalar::short_duration;
+use crate::v1::keys::rolling_keys::ROLLING;
 use crate::v1::keys::{BLUE_GREEN, CANARY, Table};
 use crate::v1::service::{small, span};
 use crate::v1::{dependencies, trigger_keys};
@@ -236,9 +237,11 @@ fn rollout_deadline(reader: &mut Reader<'_>, service: &Section<'_>, strategy: &S
         (reader.get(&section, "rollout-deadline", scalar::duration), section)
     };
     let (canary, blue_green) = (read("canary", &CANARY), read("blue-green", &BLUE_GREEN));
+    let rolling = read("rolling", &ROLLING);
     let (deadline, section) = match strategy.kind {
         StrategyKind::Canary => canary,
         StrategyKind::BlueGreen => blue_green,
+        StrategyKind::Rolling => rolling,
     };
     let deadline = deadline?;
     let holds: Duration = strategy.steps.iter().map(|step| step.hold).sum();

@@ -14,7 +14,7 @@ macro_rules! cases {
     };
 }
 
-const CASES: [(&str, &str, &str); 17] = cases![
+const CASES: [(&str, &str, &str); 18] = cases![
     "blue-green",
     "blue-green-switch",
     "slips",
@@ -31,7 +31,8 @@ const CASES: [(&str, &str, &str); 17] = cases![
     "shadow",
     "triggers",
     "policy",
-    "who"
+    "who",
+    "worker"
 ];
 
 fn findings(text: &str) -> Diagnostics {

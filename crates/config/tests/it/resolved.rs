@@ -83,7 +83,8 @@ fn several_services_share_one_file() {
 
 #[test]
 fn a_bare_port_means_every_address_and_localhost_this_machine() {
-    let listen = |text: &str| accepted(&text.replace("MINE", "")).project.services[0].listen.to_string();
+    let listen =
+        |text: &str| accepted(&text.replace("MINE", "")).project.services[0].listen.unwrap().to_string();
     assert_eq!(listen(MINIMAL), "0.0.0.0:8080");
     assert_eq!(listen(&MINIMAL.replace("\":8080\"", "\"localhost:80\"")), "127.0.0.1:80");
     assert_eq!(codes(&MINIMAL.replace("\":8080\"", "\"8080\"")), ["invalid-address"]);
@@ -181,7 +182,8 @@ fn an_environment_changes_the_keys_it_names_and_no_others() {
     let of = |environment| parse_in(STAGES, environment).unwrap().project;
     let (base, staging) = (of(None), of(Some("staging")));
     assert_eq!(base.environments, ["production", "staging"]);
-    assert_eq!((base.services[0].listen.port(), staging.services[0].listen.port()), (8080, 8081));
+    let port = |project: &staunch_config::Project| project.services[0].listen.map(|listen| listen.port());
+    assert_eq!((port(&base), port(&staging)), (Some(8080), Some(8081)));
     assert_eq!(staging.services[0].env["A"], "1");
     assert_eq!(staging.services[0].env["B"], "2");
     assert!(staging.services[0].strategy.bake.is_zero());

@@ -46,21 +46,24 @@ fn the_full_example_leaves_out_only_what_excludes_each_other() {
         })
         .map(|(k, _)| k.as_str())
         // The other paths exclude [canary].
-        .filter(|path| !path.starts_with("blue-green"))
+        .filter(|path| !path.starts_with("blue-green") && !path.starts_with("rolling"))
         .collect();
     let excluded = [
         "canary.who.allow-header",
         "edge.sticky.address",
         "edge.sticky.cookie",
+        "gates.command",
         "gates.latency-p50.max-vs-stable",
         "gates.latency-p95.max",
         "gates.latency-p95.no-data",
         "gates.latency-p99.no-data",
         "gates.metric",
         "gates.throughput.max-below-stable",
+        "health.alive-for",
         "health.command",
         "health.live.path",
         "health.live.tcp",
+        "health.ready-file",
         "health.tcp",
         "release",
         "triggers.unready-for",
@@ -87,6 +90,7 @@ fn write_defaults(table: &Value, prefix: &str, into: &mut String) {
             "services",
             "blue-green",
             "canary.who",
+            "rolling",
             "gates",
             "health.live",
             "shadow",

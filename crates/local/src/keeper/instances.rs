@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use rustix::process::Signal;
-use staunch_model::{InstanceId, Timestamp};
+use staunch_model::{InstanceId, StopSignal, Timestamp, human_duration};
 use tokio::sync::mpsc;
 use tokio::time::{Instant as Deadline, sleep_until, timeout};
 
@@ -14,6 +14,7 @@ use crate::launch::{LaunchError, launch};
 use crate::logs::{LogSink, app_side, make_fifo, pump};
 use crate::process::{ExitHow, Held, Identity};
 use crate::protocol::{Exit, InstanceSpec, ProcessState, ProcessStatus};
+use crate::ready_file;
 use crate::time::now;
 
 const FIRST_BACK_OFF: Duration = Duration::from_millis(100);
@@ -145,6 +146,7 @@ impl Supervisor {
     /// Starts the process and writes down who it is.
     fn start(&self) -> Result<Held, LaunchError> {
         let spec = self.house.spec(&self.id).ok_or_else(|| LaunchError::Never("forgotten".to_owned()))?;
+        ready_file::clear(&spec)?;
         let later = |error: std::io::Error| LaunchError::Later(error.to_string());
         let out = app_side(&self.house.paths.fifo(&self.id, "out")).map_err(later)?;
         let err = app_side(&self.house.paths.fifo(&self.id, "err")).map_err(later)?;
@@ -170,6 +172,7 @@ impl Supervisor {
                 () = process.exited() => break,
                 () = at(ending.kill_at) => {
                     ending.kill_at = None;
+                    ending.why.get_or_insert_with(|| self.too_slow(ending.grace));
                     process.signal_group(Signal::KILL, &self.id.0);
                 }
                 order = self.orders.recv() => match order {
@@ -197,9 +200,26 @@ impl Supervisor {
             self.house.change(&self.id, |status| status.state = ProcessState::Stopping);
         }
         ending.stop |= stop;
-        process.signal_group(Signal::TERM, &self.id.0);
+        self.ask(process);
+        ending.grace = grace;
         let kill_at = Deadline::now() + grace;
         ending.kill_at = Some(ending.kill_at.map_or(kill_at, |earlier| earlier.min(kill_at)));
+    }
+
+    /// To finish its work and end.
+    fn ask(&self, process: &Held) {
+        let spec = self.house.spec(&self.id);
+        let signal = signal_of(spec.as_ref().map(|spec| spec.stop_signal).unwrap_or_default());
+        if spec.is_some_and(|spec| spec.ask_leader) {
+            process.signal(signal);
+        } else {
+            process.signal_group(signal, &self.id.0);
+        }
+    }
+
+    fn too_slow(&self, grace: Duration) -> String {
+        let signal = self.house.spec(&self.id).map(|spec| spec.stop_signal).unwrap_or_default();
+        format!("still at work {} after SIG{}", human_duration(grace), signal.name())
     }
 
     fn stop_is_queued(&mut self) -> bool {
@@ -283,6 +303,18 @@ struct Ending {
     stop: bool,
     why: Option<String>,
     kill_at: Option<Deadline>,
+    grace: Duration,
+}
+
+fn signal_of(asked: StopSignal) -> Signal {
+    match asked {
+        StopSignal::Term => Signal::TERM,
+        StopSignal::Int => Signal::INT,
+        StopSignal::Quit => Signal::QUIT,
+        StopSignal::Hup => Signal::HUP,
+        StopSignal::Usr1 => Signal::USR1,
+        StopSignal::Usr2 => Signal::USR2,
+    }
 }
 
 async fn at(deadline: Option<Deadline>) {

@@ -205,6 +205,9 @@ impl KeeperThread {
             {
                 self.start_probing(spec, process, tracked.started);
             }
+            if let Some(exit) = status.exits.last() {
+                world.note_killed(&spec.id, exit);
+            }
         }
         self.forget_what_is_over(world);
         let before = world.instances.len();

@@ -21,6 +21,7 @@ use crate::lists;
 use crate::logs;
 use crate::paths::Paths;
 use crate::protocol::{InstanceSpec, Request, Response};
+use crate::ready_file;
 use crate::snapshot;
 use crate::time::now;
 
@@ -31,10 +32,12 @@ const DEFAULT_GRACE_MS: u64 = 10_000;
 impl Platform for LocalPlatform {
     fn declare(&self, spec: &ServiceSpec) -> Result<(), PlatformError> {
         let what = || format!("service {}", spec.name);
-        let fix = "Choose another `listen` address, or stop what has this one".to_owned();
-        self.patiently(&Request::Listen { addr: spec.listen }, what, fix)?;
-        let fix = "See keeper.log in the data directory's folder `run`".to_owned();
-        self.patiently(&Request::EnsureEdge, what, fix)?;
+        if let Some(addr) = spec.listen {
+            let fix = "Choose another `listen` address, or stop what has this one".to_owned();
+            self.patiently(&Request::Listen { addr }, what, fix)?;
+            let fix = "See keeper.log in the data directory's folder `run`".to_owned();
+            self.patiently(&Request::EnsureEdge, what, fix)?;
+        }
         if let Some(former) = self.note_declared(spec) {
             // Still listening there would be untidy and no more.
             let _untidy = self.patiently(&Request::Unlisten { addr: former }, what, String::new());
@@ -70,6 +73,7 @@ impl Platform for LocalPlatform {
             instances: of_service.map(|(id, tracked)| tracked.status(id, world.in_flight(id))).collect(),
             split: world.services.get(service).and_then(|service| split::observed(&world, service)),
             smoke: smoke::of_service(&world.smoke, service),
+            left: world.left_of(service),
         }
     }
 
@@ -101,8 +105,13 @@ impl Platform for LocalPlatform {
     }
 
     fn measure(&self, instance: &InstanceId, words: &[String], every: Duration) -> Option<f64> {
-        let spec = self.shared.world().instances.get(instance)?.spec.clone()?;
+        let spec = self.shared.world().spec_with_pids(instance)?;
         measure::read(&self.shared.measures, &spec, words, every)
+    }
+
+    fn check(&self, instance: &InstanceId, words: &[String], every: Duration) -> Option<bool> {
+        let spec = self.shared.world().spec_with_pids(instance)?;
+        measure::check(&self.shared.measures, &spec, words, every)
     }
 
     fn watch_dependencies(&self, service: &ServiceName, specs: Vec<DependencySpec>) {
@@ -125,6 +134,8 @@ impl Platform for LocalPlatform {
         drop(world);
         snapshot::collect_garbage(&self.shared.paths, &kept);
         remove_logs(&self.shared.paths, &kept);
+        let named = |name: &str| kept.iter().any(|revision| name.contains(revision.short()));
+        ready_file::remove_folders(&self.shared.paths.instances(), named);
     }
 }
 
@@ -137,11 +148,12 @@ impl LocalPlatform {
     pub fn undeclare(&self, service: &ServiceName) -> Result<(), PlatformError> {
         let mut world = self.shared.world();
         let Some(gone) = world.services.remove(service) else { return Ok(()) };
-        let listen = gone.spec.listen;
-        let shared_address = world.services.values().any(|other| other.spec.listen == listen);
         world.remember(&self.shared.services_file());
+        let Some(listen) = gone.spec.listen else {
+            return Ok(());
+        };
+        let shared_address = world.services.values().any(|other| other.spec.listen == Some(listen));
         drop(world);
-        self.shared.publish();
         if shared_address {
             return Ok(());
         }
@@ -182,23 +194,28 @@ impl LocalPlatform {
             known.as_ref().map_or((None, now(), 0), |known| (known.wish.clone(), known.since, known.version));
         world.services.insert(spec.name.clone(), Service { spec: spec.clone(), wish, since, version });
         world.remember(&self.shared.services_file());
-        let former = known.map(|known| known.spec.listen)?;
-        let used = world.services.values().any(|service| service.spec.listen == former);
+        let former = known.and_then(|known| known.spec.listen)?;
+        let used = world.services.values().any(|service| service.spec.listen == Some(former));
         (!used).then_some(former)
     }
 
     fn start_instance(&self, service: ServiceName, revision: &Revision, id: InstanceId) {
         let mut world = self.shared.world();
         world.start(service.clone(), revision, &id, now());
+        let ask_leader = world.services.get(&service).is_some_and(|known| known.spec.is_worker());
         drop(world);
+        let mut env = revision.run.env.clone();
+        ready_file::tell(&mut env, &self.shared.paths, &id, &revision.run.health);
         let spec = InstanceSpec {
             id,
             service,
             revision: revision.digest.clone(),
             command: revision.run.command.clone(),
             dir: revision.run.dir.clone().into(),
-            env: revision.run.env.clone(),
+            env,
             port: 0,
+            stop_signal: revision.run.stop.signal,
+            ask_leader,
             grace_ms: millis(revision.run.stop.grace),
             health: revision.run.health.clone(),
         };

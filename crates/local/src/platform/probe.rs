@@ -4,13 +4,15 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use staunch_model::{ProbeSpec, ProbeTarget, human_duration};
+use staunch_model::{ProbeSpec, ProbeTarget, Timestamp, human_duration};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::kept::Kept;
 use super::{exec_probe, http_probe};
 use crate::protocol::InstanceSpec;
+use crate::ready_file;
+use crate::time::now;
 
 /// A healthy answer: the words for it, where the app was reached, if it was, and the connection for the next look.
 #[derive(Debug)]
@@ -27,6 +29,7 @@ pub(super) struct Healthy {
 pub(super) async fn probe(
     probe: &ProbeSpec,
     instance: &InstanceSpec,
+    started: Timestamp,
     kept: Option<Kept>,
 ) -> Result<Healthy, String> {
     let name = name(&probe.target);
@@ -36,6 +39,8 @@ pub(super) async fn probe(
             ProbeTarget::Tcp => tcp(instance.port).await,
             // It keeps its own time, since it has processes to end.
             ProbeTarget::Command { words } => exec_probe::run(words, instance, probe.timeout).await,
+            ProbeTarget::File { .. } => ready_file::look(instance).map(plainly),
+            ProbeTarget::Alive { span } => alive(*span, started).map(plainly),
         }
     };
     match timeout(probe.timeout + Duration::from_millis(100), bounded(&probe.target, probe.timeout, asked))
@@ -54,7 +59,10 @@ async fn bounded(
 ) -> Result<Healthy, String> {
     match target {
         ProbeTarget::Command { .. } => asked.await,
-        ProbeTarget::Http { .. } | ProbeTarget::Tcp => timeout(limit, asked)
+        ProbeTarget::Http { .. }
+        | ProbeTarget::Tcp
+        | ProbeTarget::File { .. }
+        | ProbeTarget::Alive { .. } => timeout(limit, asked)
             .await
             .unwrap_or_else(|_late| Err(format!("no answer in {}", human_duration(limit)))),
     }
@@ -65,7 +73,20 @@ fn name(target: &ProbeTarget) -> String {
         ProbeTarget::Http { path } => format!("GET {path}"),
         ProbeTarget::Tcp => "connection".to_owned(),
         ProbeTarget::Command { words } => format!("command {}", words.join(" ")),
+        ProbeTarget::File { path } => format!("file {path}"),
+        ProbeTarget::Alive { .. } => "process".to_owned(),
     }
+}
+
+fn plainly(words: String) -> Healthy {
+    Healthy { words, address: None, kept: None }
+}
+
+/// The process is there: a probe is not asked about one that is gone.
+fn alive(span: Duration, started: Timestamp) -> Result<String, String> {
+    let age = now().since(started);
+    let words = format!("alive for {}", human_duration(span));
+    if age >= span { Ok(words) } else { Err(format!("not yet {words}")) }
 }
 
 async fn tcp(port: u16) -> Result<Healthy, String> {

@@ -60,7 +60,7 @@ impl Prober {
         let mut was_ready = false;
         loop {
             let kept = self.with_tracked(|tracked| tracked.kept.take()).flatten();
-            let mut result = probe(spec, &self.instance, kept).await;
+            let mut result = probe(spec, &self.instance, self.started, kept).await;
             row.add(&result);
             let kept = result.as_mut().ok().and_then(|healthy| healthy.kept.take());
             let Some(ready) = self.note(&result, &row, kept) else { return };
@@ -106,7 +106,7 @@ impl Prober {
             sleep(spec.interval.min(EAGER)).await;
         }
         while self.with_tracked(|_| ()).is_some() {
-            let result = probe(spec, &self.instance, None).await;
+            let result = probe(spec, &self.instance, self.started, None).await;
             row.add(&result);
             if row.bad >= spec.fall.max(1) {
                 return self.restart(format!("liveness: {}", words(&result)));

@@ -18,7 +18,8 @@ fn table(world: &World, service: &Service) -> Option<RouteTable> {
     let spec = &service.spec;
     Some(RouteTable {
         service: spec.name.clone(),
-        listen: spec.listen,
+        // A worker has no address, and no wish either.
+        listen: spec.listen?,
         tls: spec.tls.clone(),
         upstream: spec.upstream,
         edge: spec.edge.clone(),

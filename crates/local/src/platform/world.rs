@@ -15,12 +15,16 @@ use crate::protocol::{EdgeStatus, Identity, InstanceSpec, ProcessState, ProcessS
 
 /// Ten reports a second for a minute and more of two edges; older ones are given up.
 const REPORTS_KEPT: usize = 2_000;
+/// Ends that nobody may have read yet.
+const KILLED_KEPT: usize = 64;
 
 #[derive(Default)]
 pub(super) struct World {
     pub(super) services: BTreeMap<ServiceName, Service>,
     pub(super) instances: BTreeMap<InstanceId, Tracked>,
     pub(super) smoke: Checks,
+    /// The last that had to be killed, oldest first.
+    killed: VecDeque<(ServiceName, InstanceId, ExitRecord)>,
     pub(super) edges: BTreeMap<u32, Edge>,
     pub(super) reports: VecDeque<EdgeReport>,
     /// Version of the newest table. Begins at the clock, so that it rises over restarts.
@@ -143,6 +147,38 @@ impl World {
         }
         self.reports.push_back(report);
         news
+    }
+
+    pub(super) fn left_of(&self, service: &ServiceName) -> Vec<(InstanceId, ExitRecord)> {
+        let own = self.killed.iter().filter(|(of, _, _)| of == service);
+        own.map(|(_, id, exit)| (id.clone(), exit.clone())).collect()
+    }
+
+    /// Nobody looks at one that is over: what is to be said of its end is kept apart.
+    pub(super) fn note_killed(&mut self, id: &InstanceId, exit: &crate::protocol::Exit) {
+        let Some(tracked) = self.instances.get(id).filter(|tracked| tracked.is_over()) else { return };
+        let known = |(_, of, at): &(_, InstanceId, ExitRecord)| of == id && at.at == exit.at;
+        if exit.why.is_none() || self.killed.iter().any(known) {
+            return;
+        }
+        if self.killed.len() == KILLED_KEPT {
+            self.killed.pop_front();
+        }
+        self.killed.push_back((tracked.service.clone(), id.clone(), exit_record(exit)));
+    }
+
+    /// What a command about an instance finds in its environment, beside what the instance itself has.
+    pub(super) fn spec_with_pids(&self, id: &InstanceId) -> Option<InstanceSpec> {
+        let tracked = self.instances.get(id)?;
+        let mut spec = tracked.spec.clone()?;
+        let pid = |tracked: &Tracked| tracked.process.map(|process| process.pid.to_string());
+        let alike = self.instances.values().filter(|other| {
+            other.service == tracked.service && other.revision == tracked.revision && other.takes_traffic()
+        });
+        let pids: Vec<String> = alike.filter_map(pid).collect();
+        spec.env.insert("STAUNCH_PID".to_owned(), pid(tracked).unwrap_or_default());
+        spec.env.insert("STAUNCH_PIDS".to_owned(), pids.join(" "));
+        Some(spec)
     }
 
     pub(super) fn in_flight(&self, id: &InstanceId) -> u64 {
@@ -311,6 +347,8 @@ mod tests {
                 dir: "/".into(),
                 env: BTreeMap::new(),
                 port: 1,
+                stop_signal: staunch_model::StopSignal::Term,
+                ask_leader: false,
                 grace_ms: 0,
                 health: HealthSpec { ready, live: None, start_timeout: second },
             },

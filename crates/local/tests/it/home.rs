@@ -97,6 +97,8 @@ impl Home {
                 ("VERSION".to_owned(), "v1".to_owned()),
             ]),
             port: free_port(),
+            stop_signal: staunch_model::StopSignal::Term,
+            ask_leader: false,
             grace_ms: 2_000,
             health: health(),
         }

@@ -131,7 +131,7 @@ fn spec(version: &str, listen: SocketAddr) -> ServiceSpec {
     ServiceSpec {
         env,
         health: health(),
-        stop: StopSpec { grace: SECOND, drain: SECOND },
+        stop: StopSpec { grace: SECOND, drain: SECOND, ..StopSpec::default() },
         edge: EdgeSpec {
             sticky: None,
             shield: ShieldSpec { enabled: true, after: 5 * SECOND },
@@ -304,7 +304,7 @@ fn what_never_gets_ready_says_what_it_waits_for() {
     let reason = "not ready within 300 ms: GET /healthz: connection refused";
     until("it is given up", || house.status(&id).exits.iter().any(|exit| exit.status.contains(reason)));
 
-    let mut command = spec("v2", silent.listen);
+    let mut command = spec("v2", silent.listen.unwrap());
     command.health.ready = ProbeSpec {
         target: ProbeTarget::Command { words: vec!["sh".to_owned(), "-c".to_owned(), "sleep 60".to_owned()] },
         timeout: Duration::from_millis(100),
@@ -315,7 +315,7 @@ fn what_never_gets_ready_says_what_it_waits_for() {
         house.status(&id).probe.is_some_and(|words| words.contains("no answer in 100 ms"))
     });
 
-    let mut absent = spec("v3", silent.listen);
+    let mut absent = spec("v3", silent.listen.unwrap());
     absent.command = vec!["no-such-command".to_owned()];
     let (_, id) = house.run(&absent, 1);
     until("it says so", || matches!(house.status(&id).state, InstanceState::CannotExec { .. }));
@@ -360,7 +360,7 @@ fn an_instance_warms_up_once_whoever_is_replaced() {
     (spec.evidence.warm_up, spec.evidence.warm_up_requests) = (600 * SECOND, u64::MAX);
     let (v1, id) = house.run_ready(&spec, 1);
     house.shift(1, &v1.digest, None);
-    let _load = Load::on(spec.listen);
+    let _load = Load::on(spec.listen.unwrap());
     until("it warms up", || house.samples_of(house.edge_pids()[0]).iter().any(|sample| sample.warming));
 
     spec.evidence.warm_up = SECOND;

@@ -139,6 +139,7 @@ impl Platform for FakePlatform {
             instances: place.instances.clone(),
             split: place.split.clone(),
             smoke: place.smoke.clone(),
+            left: vec![],
         }
     }
 

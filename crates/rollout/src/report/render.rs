@@ -36,6 +36,7 @@ impl Report {
         match self.step {
             Some((step, 0.0)) if self.was_exposed() => format!(" at step {} (by name)", step + 1),
             Some((step, weight)) if self.was_exposed() => format!(" at step {} ({weight} %)", step + 1),
+            Some(_) | None if self.worker => " before its first step".to_owned(),
             Some(_) | None => " before any user saw it".to_owned(),
         }
     }
@@ -113,7 +114,9 @@ impl Report {
     }
 
     fn decided_by_evidence(&self) -> bool {
-        matches!(self.cause, Some(Cause::Gate { .. } | Cause::Harm { .. }))
+        // A rule of the file is no test: it has no evidence.
+        let rule = self.deciding.as_ref().is_some_and(|gate| gate.log_e_harm == 0.0);
+        !rule && matches!(self.cause, Some(Cause::Gate { .. } | Cause::Harm { .. }))
     }
 
     /// What the gates said last, for a rollout that was not taken back.
@@ -143,6 +146,9 @@ impl Report {
 
     fn cost_lines(&self) -> Vec<String> {
         let Cost { canary_requests, failed, shielded, retried, all_at_once } = self.cost;
+        if self.worker {
+            return vec![];
+        }
         if canary_requests == 0 && self.was_exposed() && self.judgement.is_none() {
             // Nothing was counted, or nothing was captured: nothing is claimed.
             return vec![];

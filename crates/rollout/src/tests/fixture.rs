@@ -38,7 +38,7 @@ pub(super) fn revision(number: u8) -> Revision {
         dir: "/srv/shop".to_owned(),
         env: BTreeMap::new(),
         health: HealthSpec { ready: probe, live: None, start_timeout: PREPARE },
-        stop: StopSpec { grace: DRAIN, drain: DRAIN },
+        stop: StopSpec { grace: DRAIN, drain: DRAIN, ..StopSpec::default() },
     };
     Revision {
         digest: RevisionDigest::from_sha256([number; 32]),

@@ -75,6 +75,7 @@ impl World {
                     step: 0,
                     weight: staunch_model::Weight::percent(5.0).unwrap(),
                     generation,
+                    replaces: None,
                 },
                 Event::PromotionStarted { generation, by: None },
                 Event::Succeeded { generation },

@@ -19,7 +19,12 @@ fn shifted(share: f64, generation: u64) -> Event {
 }
 
 fn entered(step: usize, share: f64, generation: u64) -> Event {
-    Event::StepEntered { step, weight: percent(share), generation: SplitGeneration(generation) }
+    Event::StepEntered {
+        step,
+        weight: percent(share),
+        generation: SplitGeneration(generation),
+        replaces: None,
+    }
 }
 
 fn back(cause: Cause, generation: u64) -> Event {
@@ -161,7 +166,7 @@ fn promoted() -> Vec<(u64, Event)> {
         (900, at_once(0)),
         (900, Event::PromotionStarted { generation, by: Some("ben".to_owned()) }),
         (1_000, shifted(100.0, 2)),
-        (1_000, Event::BakeStarted { until: START.plus(super::fixture::BAKE) }),
+        (1_000, Event::BakeStarted { until: START.plus(super::fixture::BAKE), alone: false }),
     ]
 }
 

@@ -78,7 +78,10 @@ fn the_report_knows_that_they_were_users() {
         (0, Event::Admitted { spec: Box::new(admitted), by: "anna".to_owned(), reason: None }),
         (0, Event::PreparationStarted),
         (50, Event::TrafficShifted { weight: Weight::ZERO, generation: generation(0) }),
-        (500, Event::StepEntered { step: 0, weight: Weight::ZERO, generation: generation(1) }),
+        (
+            500,
+            Event::StepEntered { step: 0, weight: Weight::ZERO, generation: generation(1), replaces: None },
+        ),
         (600, Event::TrafficShifted { weight: Weight::ZERO, generation: generation(1) }),
         (1_000, Event::ExposureLapsed { lapsed: generation(1), generation: generation(2) }),
         (1_100, Event::TrafficShifted { weight: Weight::ZERO, generation: generation(2) }),

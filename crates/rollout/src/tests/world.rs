@@ -45,6 +45,8 @@ pub(super) enum Fault {
     RestartControl,
     /// The edges do not answer for so many ticks.
     EdgesAway(u32),
+    /// Control was away: nobody's readiness is known until it is asked again.
+    Unheard,
 }
 
 /// One turn of the loop, as far as something happened in it.
@@ -218,6 +220,7 @@ impl World {
             instances: self.instances.values().map(|instance| instance.status.clone()).collect(),
             split: self.told.clone().filter(|_| self.knows),
             smoke: self.smoked(),
+            left: vec![],
         }
     }
 
@@ -247,6 +250,7 @@ impl World {
                 self.smoke.clear();
             }
             Fault::EdgesAway(ticks) => self.away = ticks,
+            Fault::Unheard => self.forget_readiness(),
         }
     }
 
@@ -255,6 +259,13 @@ impl World {
         let Some(instance) = self.instances.values_mut().nth(number % count) else { return };
         if instance.status.state == InstanceState::Running {
             instance.end(now);
+        }
+    }
+
+    fn forget_readiness(&mut self) {
+        let now = self.now;
+        for instance in self.instances.values_mut().filter(|one| one.status.state == InstanceState::Running) {
+            (instance.status.ready, instance.status.ready_changed, instance.age) = (false, now, 0);
         }
     }
 

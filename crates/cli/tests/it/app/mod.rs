@@ -3,13 +3,23 @@
 
 mod fault;
 mod serve;
+mod work;
 
 use fault::Fault;
 
 /// The value of `run` that starts it.
 pub(crate) fn command() -> String {
+    run("app::serves")
+}
+
+/// The same for the sample worker.
+pub(crate) fn worker() -> String {
+    run("app::works")
+}
+
+fn run(test: &str) -> String {
     let own = std::env::current_exe().unwrap();
-    let words = [own.to_str().unwrap(), "app::serves", "--exact", "--ignored", "--nocapture"];
+    let words = [own.to_str().unwrap(), test, "--exact", "--ignored", "--nocapture"];
     format!("{words:?}")
 }
 
@@ -20,4 +30,13 @@ fn serves() {
     let fault = Fault::named(&std::env::var("APP_FAULT").unwrap());
     fault.begin();
     serve::serve(port.parse().unwrap(), fault);
+}
+
+#[test]
+#[ignore = "it is the sample worker of the stories, not a test: it takes jobs until it is told to stop"]
+fn works() {
+    let Ok(fault) = std::env::var("APP_FAULT") else { return };
+    let fault = Fault::named(&fault);
+    fault.begin();
+    work::work(fault);
 }

@@ -9,6 +9,8 @@ pub(crate) struct Draft {
     version: String,
     fault: &'static str,
     run: Option<String>,
+    /// Nobody calls it.
+    worker: bool,
     /// Section → key → TOML value; the empty section is the top level.
     keys: BTreeMap<&'static str, BTreeMap<&'static str, String>>,
 }
@@ -16,7 +18,7 @@ pub(crate) struct Draft {
 impl Draft {
     /// A healthy release on a path of about two seconds.
     pub(crate) fn release(number: u32) -> Self {
-        Self { version: format!("v{number}"), fault: "none", run: None, keys: BTreeMap::new() }
+        Self { version: format!("v{number}"), fault: "none", run: None, worker: false, keys: BTreeMap::new() }
             .set("health", "path", "'/healthz'")
             .set("health", "interval", "'50ms'")
             .set("stop", "drain", "'2s'")
@@ -27,6 +29,18 @@ impl Draft {
             .set("gates", "error-rate", "{ max = '10%' }")
             // Half a percent takes longer to show than a story should last.
             .set("gates", "blast-radius", "'5%'")
+            .set("evidence", "warm-up", "'0s'")
+    }
+
+    /// A healthy release of the sample worker.
+    pub(crate) fn worker(number: u32) -> Self {
+        let keys = BTreeMap::new();
+        Self { version: format!("v{number}"), fault: "none", run: None, worker: true, keys }
+            .set("health", "ready-file", "'ready'")
+            .set("health", "interval", "'50ms'")
+            .set("stop", "grace", "'5s'")
+            .set("rolling", "hold", "'200ms'")
+            .set("rolling", "bake", "'500ms'")
             .set("evidence", "warm-up", "'0s'")
     }
 
@@ -46,9 +60,23 @@ impl Draft {
 
     /// As one of several services.
     pub(crate) fn service(&self, name: &str, listen: SocketAddr) -> String {
-        let run = self.run.clone().unwrap_or_else(crate::app::command);
+        self.table(name, &format!("listen = '{listen}'"))
+    }
+
+    /// As a worker among several services.
+    pub(crate) fn as_worker(&self, name: &str) -> String {
+        self.table(name, "kind = 'worker'")
+    }
+
+    fn command(&self) -> String {
+        let sample = if self.worker { crate::app::worker } else { crate::app::command };
+        self.run.clone().unwrap_or_else(sample)
+    }
+
+    fn table(&self, name: &str, reached: &str) -> String {
+        let run = self.command();
         let mut text = format!(
-            "\n[services.{name}]\nrun = {run}\nlisten = '{listen}'\nversion = '{0}'\n\
+            "\n[services.{name}]\nrun = {run}\n{reached}\nversion = '{0}'\n\
              env = {{ APP_RELEASE = '{0}', APP_FAULT = '{1}' }}\n",
             self.version, self.fault
         );
@@ -68,9 +96,10 @@ impl Draft {
     }
 
     pub(crate) fn text(&self, listen: SocketAddr) -> String {
-        let run = self.run.clone().unwrap_or_else(crate::app::command);
+        let run = self.command();
+        let reached = if self.worker { "kind = 'worker'".to_owned() } else { format!("listen = '{listen}'") };
         let mut text = format!(
-            "service = 'shop'\nrun = {run}\nlisten = '{listen}'\nversion = '{0}'\napi = '127.0.0.1:0'\n\
+            "service = 'shop'\nrun = {run}\n{reached}\nversion = '{0}'\napi = '127.0.0.1:0'\n\
              env = {{ APP_RELEASE = '{0}', APP_FAULT = '{1}' }}\n",
             self.version, self.fault
         );
