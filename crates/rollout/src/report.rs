@@ -293,6 +293,14 @@ fn changed_env(from: &Revision, to: &Revision) -> Vec<String> {
         .collect()
 }
 
+/// Nothing new starts beside the old where there is no room for both.
+fn worker_line(event: &Event) -> Option<String> {
+    if matches!(event, Event::PreparationStarted) {
+        return Some("the first new instance takes its place".to_owned());
+    }
+    event.line()
+}
+
 fn timeline(rollout: &Rollout, events: &[Recorded]) -> Vec<TimelineRow> {
     let mut exposed = false;
     let line = |(at, actor, event): &Recorded| {
@@ -300,12 +308,12 @@ fn timeline(rollout: &Rollout, events: &[Recorded]) -> Vec<TimelineRow> {
         let tells = exposed || has_users != Some(false);
         exposed |= has_users == Some(true);
         let alone = rollout.spec.from.is_none() && has_users == Some(true);
-        let what = match event {
-            Event::PreparationStarted if rollout.is_rolling() => {
-                Some("the first new instance takes its place".to_owned())
-            }
-            _ if alone && !rollout.is_rolling() => Some("traffic: all of it on the new revision".to_owned()),
-            event => event.line(),
+        let what = if rollout.is_rolling() {
+            worker_line(event)
+        } else if alone {
+            Some("traffic: all of it on the new revision".to_owned())
+        } else {
+            event.line()
         };
         what.filter(|_| tells).map(|what| TimelineRow { at: *at, actor: actor.clone(), what })
     };

@@ -9,7 +9,7 @@ use staunch_model::{RevisionDigest, RollingSpec, RolloutKind, RolloutSpec, Step,
 use super::fixture::{HOLD, Say, revision, spec};
 use super::world::{Birth, Fault, LONGEST_ROLLBACK, Turn, World};
 use crate::plan::SAFETY_PATIENCE;
-use crate::{Action, Cause, Command, Event, Observed, Phase, desired};
+use crate::{Action, Cause, Command, Event, InstanceStatus, Observed, Phase, desired};
 
 const ONE_MORE: RollingSpec = RollingSpec { max_surge: 1, max_unavailable: 0 };
 const ONE_LESS: RollingSpec = RollingSpec { max_surge: 0, max_unavailable: 1 };
