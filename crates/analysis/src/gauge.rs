@@ -132,6 +132,10 @@ impl Gauge {
     pub(crate) fn observe(&mut self, reading: &GaugeReading) {
         let finite = |value: Option<f64>| value.filter(|value| value.is_finite());
         let (canary, stable) = (finite(reading.canary), finite(reading.stable));
+        if self.is_level() {
+            // What was before is no part of what speaks.
+            (self.seen, self.canary, self.stable) = (0, 0.0, (0, 0.0));
+        }
         self.count_row(canary, stable);
         if let Some(stable) = stable {
             self.stable = (self.stable.0 + 1, self.stable.1 + stable);
@@ -184,6 +188,10 @@ impl Gauge {
                 None => *row = Row::default(),
             }
         }
+    }
+
+    fn is_level(&self) -> bool {
+        matches!(self.pass, Test::Level)
     }
 
     fn times(&self) -> Option<u32> {
@@ -298,7 +306,8 @@ impl Gauge {
             (0, _) => String::new(),
             (count, sum) => format!(", stable {}", self.value_words(sum / count as f64)),
         };
-        format!("canary {canary}{stable} over {} readings, limit {}", self.seen, self.limit_words())
+        let readings = if self.is_level() { String::new() } else { format!(" over {} readings", self.seen) };
+        format!("canary {canary}{stable}{readings}, limit {}", self.limit_words())
     }
 
     fn mean(&self) -> Option<f64> {

@@ -129,7 +129,11 @@ pub(crate) fn show(
     let (stable_rates, canary_rates) = watch.map(|watch| watch.live.rates(now)).unwrap_or_default();
     let stable = service.stable.as_ref();
     let own = |digest| observed.ready(digest) - observed.ready_twins(digest);
-    let ready = stable.map_or(0, |stable| own(&stable.digest));
+    let ready = match service.active().filter(|rollout| rollout.is_rolling()) {
+        // Whichever of the two does the work.
+        Some(_) => serving(observed).min(service.replicas),
+        None => stable.map_or(0, |stable| own(&stable.digest)),
+    };
     let split = observed.split.as_ref();
     ServiceView {
         name: service.name.to_string(),
@@ -160,6 +164,10 @@ pub(crate) fn show(
         freeze: service.standing.frozen(now).cloned(),
         asking: service.standing.asking(now).cloned(),
     }
+}
+
+fn serving(observed: &Observed) -> u32 {
+    observed.instances.iter().filter(|instance| instance.serves()).count() as u32
 }
 
 /// The share of the new revision: of the traffic, or of the instances where there is none.

@@ -71,3 +71,57 @@ impl Paths {
         self.run().join("instances")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use staunch_model::{ProbeSpec, RevisionDigest, ServiceName, StopSignal};
+
+    use super::*;
+
+    fn worker(paths: &Paths) -> InstanceSpec {
+        let id = InstanceId("mailer-1".to_owned());
+        let target = ProbeTarget::File { path: "run/ready".to_owned() };
+        let ready = ProbeSpec { target, ..ProbeSpec::default() };
+        let health = HealthSpec { ready, live: None, start_timeout: Duration::from_secs(1) };
+        let mut env = BTreeMap::new();
+        tell(&mut env, paths, &id, &health);
+        InstanceSpec {
+            id,
+            service: ServiceName::try_from("mailer".to_owned()).unwrap(),
+            revision: RevisionDigest::from_sha256([1; 32]),
+            command: vec![],
+            dir: "/".into(),
+            env,
+            port: 1,
+            stop_signal: StopSignal::Term,
+            ask_leader: true,
+            grace_ms: 0,
+            health,
+        }
+    }
+
+    #[test]
+    fn what_an_earlier_process_wrote_says_nothing_of_the_next() {
+        let dir = tempfile::tempdir().unwrap();
+        let spec = worker(&Paths::create(dir.path()).unwrap());
+        assert_eq!(clear(&spec), Ok(()));
+        assert!(look(&spec).unwrap_err().contains("not yet written"));
+        std::fs::write(&spec.env[VARIABLE], "").unwrap();
+        assert_eq!(look(&spec).as_deref(), Ok("written"));
+        assert_eq!(clear(&spec), Ok(()));
+        assert!(look(&spec).is_err());
+    }
+
+    #[test]
+    fn folders_of_revisions_that_are_gone_go_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = Paths::create(dir.path()).unwrap();
+        clear(&worker(&paths)).unwrap();
+        remove_folders(&paths.instances(), |name| name.starts_with("mailer"));
+        assert!(paths.instance(&InstanceId("mailer-1".to_owned())).is_dir());
+        remove_folders(&paths.instances(), |_| false);
+        assert_eq!(std::fs::read_dir(paths.instances()).unwrap().count(), 0);
+    }
+}

@@ -121,7 +121,11 @@ fn crash_loop(rollout: &Rollout, instance: &InstanceStatus, now: Timestamp) -> O
     let last = instance.exits.iter().rfind(recent).filter(|_| exits >= triggers.crash_exits)?;
     let name = instance.id.to_string();
     Some(if rollout.phase == Phase::Preparing {
-        let why = format!("it ended {exits} times before it was ready, the last with {}", last.status);
+        let last = &last.status;
+        let why = match exits {
+            1 => format!("it ended before it was ready, with {last}"),
+            _ => format!("it ended {exits} times before it was ready, the last with {last}"),
+        };
         Cause::CannotStart { instance: name, why }
     } else {
         Cause::CrashLoop { instance: name, exits, last: last.status.clone() }

@@ -299,6 +299,7 @@ impl Cause {
             Self::NeverReady { after, last } => {
                 format!("not ready after {}: {last}", human_duration(*after))
             }
+            Self::CrashLoop { instance, exits: 1, last } => format!("{instance} ended by itself: {last}"),
             Self::CrashLoop { instance, exits, last } => {
                 format!("{instance} is crash-looping: {exits} exits, the last with {last}")
             }

@@ -298,6 +298,14 @@ fn changed_env(from: &Revision, to: &Revision) -> Vec<String> {
         .collect()
 }
 
+/// Nothing new starts beside the old where there is no room for both.
+fn worker_line(event: &Event) -> Option<String> {
+    if matches!(event, Event::PreparationStarted) {
+        return Some("the first new instance takes its place".to_owned());
+    }
+    event.line()
+}
+
 fn timeline(rollout: &Rollout, events: &[Recorded]) -> Vec<TimelineRow> {
     let mut exposed = false;
     let line = |(at, actor, event): &Recorded| {
@@ -305,12 +313,12 @@ fn timeline(rollout: &Rollout, events: &[Recorded]) -> Vec<TimelineRow> {
         let tells = exposed || has_users != Some(false);
         exposed |= has_users == Some(true);
         let alone = rollout.spec.from.is_none() && has_users == Some(true);
-        let what = match (alone && !rollout.is_rolling(), event) {
-            (_, Event::PreparationStarted) if rollout.is_rolling() => {
-                Some("the first new instance takes its place".to_owned())
-            }
-            (true, _) => Some("traffic: all of it on the new revision".to_owned()),
-            (false, event) => who::shift(event).filter(|_| has_users == Some(true)).or_else(|| event.line()),
+        let what = if rollout.is_rolling() {
+            worker_line(event)
+        } else if alone {
+            Some("traffic: all of it on the new revision".to_owned())
+        } else {
+            who::shift(event).filter(|_| has_users == Some(true)).or_else(|| event.line())
         };
         what.filter(|_| tells).map(|what| TimelineRow { at: *at, actor: actor.clone(), what })
     };

@@ -179,10 +179,15 @@ fn a_person_decides_after_the_first_instance() {
         })
     };
     let service = waits(&project);
-    assert_eq!(service["ready"], 2, "{service:#}");
+    assert_eq!(
+        (&service["ready"], &service["canary_weight_ratio"]),
+        (&3.into(), &0.3333.into()),
+        "{service:#}"
+    );
+    assert_eq!(project.instances(true).len(), 2);
     project.run(&["abort", "--reason", "wrong branch"]).exits(0);
     deploy.wait().exits(11).says("wrong branch");
-    until("three of v1", || (project.try_service()?["ready"] == 3).then_some(()));
+    until("three of v1", || (project.instances(true).len() == 3).then_some(()));
     let deploy = project.deploy_begins(&paused(3));
     waits(&project);
     project.run(&["promote", "--full"]).exits(0);
