@@ -17,6 +17,7 @@ mod calibration;
 mod clients;
 mod confidence;
 mod errors;
+mod film;
 #[cfg(test)]
 mod fixture;
 mod forecast;
@@ -45,6 +46,7 @@ pub use calibration::Calibration;
 pub use confidence::{
     Advice, Before, Candidate, Confidence, Factor, FactorName, Reliability, ReliabilityRow, confidence,
 };
+pub use film::{Film, Frame, FrameGate, FrameSide, film};
 pub use forecast::{Needs, Outlook, canary_requests};
 pub use hearing::Hearing;
 pub use judge::{Judge, Standing};

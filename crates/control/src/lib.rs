@@ -7,6 +7,7 @@ mod budget;
 mod capture;
 mod case;
 mod clock;
+mod film;
 mod gauges;
 mod handle;
 mod infra;

@@ -1,5 +1,6 @@
 //! Chores of the repository. `cargo xtask` lists them.
 
+mod dashboard;
 mod generate;
 mod layers;
 mod setup;
@@ -14,6 +15,7 @@ cargo xtask test       install what the tests need, then run everything CI runs
 cargo xtask setup      only install what the tests need (Debian packages, Python wheels)
 cargo xtask layers     check that every room uses only the rooms below it
 cargo xtask generate   write the generated references (docs/reference)
+cargo xtask dashboard  build the page's files (dashboard/dist)
 cargo xtask bench      the proxy beside nginx and Envoy, switching, upgrades, rollback time";
 
 fn main() -> ExitCode {
@@ -23,6 +25,7 @@ fn main() -> ExitCode {
         Some("setup") => setup::install(),
         Some("layers") => layers::check(),
         Some("generate") => generate::write(),
+        Some("dashboard") => dashboard::write(),
         Some("bench") => shell::run("bash", &["bench/run.sh"]),
         Some(_) | None => {
             say(HELP);

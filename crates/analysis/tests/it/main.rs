@@ -2,6 +2,7 @@
 
 mod always;
 mod calibration;
+mod films;
 mod forecasts;
 mod fresh;
 mod replays;
