@@ -34,8 +34,8 @@ function One({ name, budget }: { name: string; budget: Budget }) {
         <Gauge budget={budget} />
         <BurnDown budget={budget} rollouts={rollouts} name={name} />
       </div>
-      <Objectives budget={budget} />
-      <Burn budget={budget} />
+      <Objectives budget={budget} service={name} />
+      <Burn budget={budget} service={name} />
       {rollouts.length > 0 && (
         <Table label={`What rollouts of ${name} took`} head={["Rollout", "Version", "Ended", ">Bad requests", ">Of the budget"]}>
           {rollouts.map((row) => (

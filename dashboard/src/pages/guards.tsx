@@ -28,7 +28,7 @@ function One({ service }: { service: Service }) {
           : <><Pill tone="good">open</Pill> changes may begin</>}
         {budget && <> · error budget <Level budget={budget} /></>}
       </p>
-      {armed.length > 0 ? <Triggers triggers={armed} /> : <Empty>{rollout?.active ? "No trigger is armed." : "Triggers are armed while a rollout runs."}</Empty>}
+      {armed.length > 0 ? <Triggers triggers={armed} of={service.name} /> : <Empty>{rollout?.active ? "No trigger is armed." : "Triggers are armed while a rollout runs."}</Empty>}
     </Card>
   );
 }

@@ -92,7 +92,7 @@ function Shown({ service, live, report, entries }: Parts) {
           {service?.budget && <Card title="Error budget" aside={<Level budget={service.budget} />}><Gauge budget={service.budget} /></Card>}
           <Card title="Timeline">{timeline}</Card>
           <Changed report={report} />
-          {live && live.triggers.length > 0 && <Card title="Triggers"><Triggers triggers={live.triggers} /></Card>}
+          {live && live.triggers.length > 0 && <Card title="Triggers"><Triggers triggers={live.triggers} of={report.service} /></Card>}
         </div>
       </div>
     </>

@@ -33,9 +33,9 @@ export function Gauge({ budget }: { budget: Budget }) {
 
 const name = (objective: Objective) => (objective.under_ms ? `answers within ${objective.under_ms} ms` : "answers without failure");
 
-export function Objectives({ budget }: { budget: Budget }) {
+export function Objectives({ budget, service }: { budget: Budget; service: string }) {
   return (
-    <Table label="Objectives" head={["Objective", ">Target", ">Bad", ">Of", ">Left", "Exhausted"]}>
+    <Table label={`Objectives of ${service}`} head={["Objective", ">Target", ">Bad", ">Of", ">Left", "Exhausted"]}>
       {budget.objectives.map((one) => (
         <tr key={one.kind}>
           <th scope="row">{name(one)}</th>
@@ -51,12 +51,12 @@ export function Objectives({ budget }: { budget: Budget }) {
 }
 
 /** Multi-window burn rates: how fast it is spent beside what it bears. */
-export function Burn({ budget }: { budget: Budget }) {
+export function Burn({ budget, service }: { budget: Budget; service: string }) {
   const rows = budget.objectives.flatMap((one) => one.burn.map((burn) => ({ one, burn })));
   if (rows.length === 0) return null;
   const times = (value: number | null) => (value === null ? "–" : `${value.toFixed(value < 10 ? 2 : 0)} ×`);
   return (
-    <Table label="Burn rates" head={["Burn rate of", "Windows", ">Long", ">Short", ">Alerts at", "State"]}>
+    <Table label={`Burn rates of ${service}`} head={["Burn rate of", "Windows", ">Long", ">Short", ">Alerts at", "State"]}>
       {rows.map(({ one, burn }) => (
         <tr key={`${one.kind}${burn.long_ms}`}>
           <th scope="row">{one.kind}</th>

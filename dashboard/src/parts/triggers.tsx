@@ -4,9 +4,9 @@ import { Pill, Table, Time, type Tone } from "./ui";
 
 const STATES: Record<string, Tone> = { armed: "good", suspected: "warn", fired: "bad", cooling: "calm" };
 
-export function Triggers({ triggers }: { triggers: readonly Trigger[] }) {
+export function Triggers({ triggers, of }: { triggers: readonly Trigger[]; of: string }) {
   return (
-    <Table label="Triggers" head={["Trigger", "Fires", "Then", "State"]}>
+    <Table label={`Triggers of ${of}`} head={["Trigger", "Fires", "Then", "State"]}>
       {triggers.map((one) => (
         <tr key={`${one.trigger} ${one.limit} ${one.grade}`}>
           <th scope="row">{one.trigger}<small class="muted block">{one.figure}</small></th>
