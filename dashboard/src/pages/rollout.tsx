@@ -16,7 +16,7 @@ import { Timeline } from "../parts/timeline";
 import { Triggers } from "../parts/triggers";
 import { Card, Empty, Loading, Pill, Table, Time, Title, Trouble, Until } from "../parts/ui";
 import { phase, rolloutState } from "../state";
-import type { Entries, Entry, Report, Rollout, RolloutDetail, Film, Service } from "../types";
+import type { Band, Entries, Entry, Report, Rollout, RolloutDetail, Film, Service } from "../types";
 
 export function RolloutPage({ name, id }: { name: string; id: number }) {
   const at = `/api/v1/rollouts/${id}`;
@@ -200,10 +200,11 @@ function Deciding({ report }: { report: Report }) {
   const both = gate.canary && gate.stable;
   if (!both) return null;
   const unit = (value: number) => inUnit(gate.gate, value);
+  const ends = ({ low, high }: Band) => (unit(low) === unit(high) ? "" : `${unit(low)} … ${unit(high)}`);
   return (
     <p class="sides">
-      <span class="canary"><b>{report.to}</b> {unit(gate.canary!.estimate)} <small>{unit(gate.canary!.low)} … {unit(gate.canary!.high)}</small></span>
-      <span class="stable"><b>{report.from ?? "stable"}</b> {unit(gate.stable!.estimate)} <small>{unit(gate.stable!.low)} … {unit(gate.stable!.high)}</small></span>
+      <span class="canary"><b>{report.to}</b> {unit(gate.canary!.estimate)} <small>{ends(gate.canary!)}</small></span>
+      <span class="stable"><b>{report.from ?? "stable"}</b> {unit(gate.stable!.estimate)} <small>{ends(gate.stable!)}</small></span>
       <span class="muted">limit {gate.limit}</span>
     </p>
   );

@@ -11,15 +11,15 @@ export function niceTicks(low: number, high: number, wanted: number): number[] {
   return Array.from({ length: last - first + 1 }, (_, at) => (first + at) * step);
 }
 
-const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 21_600, 43_200, 86_400, 172_800, 604_800];
+const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 21_600, 43_200, 86_400, 172_800, 604_800];
 
 /** Whole seconds, minutes, hours or days of the reader's clock. */
 export function timeTicks(from: number, to: number, wanted: number): { at: number[]; step: number } {
   const step = STEPS.find((size) => (to - from) / size <= wanted) ?? STEPS.at(-1)!;
   const shift = new Date(from * 1_000).getTimezoneOffset() * 60;
-  const at: number[] = [];
-  for (let tick = Math.ceil((from - shift) / step) * step + shift; tick <= to; tick += step) at.push(tick);
-  return { at, step };
+  const first = Math.ceil((from - shift) / step);
+  const last = Math.floor((to - shift) / step);
+  return { at: Array.from({ length: last - first + 1 }, (_, n) => Number(((first + n) * step + shift).toFixed(3))), step };
 }
 
 const two = (value: number) => String(value).padStart(2, "0");
@@ -28,7 +28,9 @@ export function timeLabel(at: number, step: number): string {
   const when = new Date(at * 1_000);
   if (step >= 86_400) return `${two(when.getMonth() + 1)}-${two(when.getDate())}`;
   const minutes = `${two(when.getHours())}:${two(when.getMinutes())}`;
-  return step >= 60 ? minutes : `${minutes}:${two(when.getSeconds())}`;
+  if (step >= 60) return minutes;
+  const seconds = `${minutes}:${two(when.getSeconds())}`;
+  return step >= 1 ? seconds : `${seconds}.${Math.floor(when.getMilliseconds() / 100)}`;
 }
 
 /** Index of the value nearest to `wanted` in ascending values. */
