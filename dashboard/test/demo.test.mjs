@@ -11,11 +11,11 @@ test("a good release and a bad one are followed on the page", async () => {
     const page = await tab(context, `${story.base}/shop`);
     await page.getByText("v2", { exact: false }).first().waitFor();
     await page.goto(`${story.base}/shop/2`);
-    await page.getByRole("heading", { name: "Promoted", exact: true }).waitFor({ timeout: 90_000 });
+    await page.getByRole("heading", { name: "Promoted", exact: true }).waitFor({ timeout: 120_000 });
     await page.getByRole("link", { name: "Services" }).click();
-    await page.locator(".service a[href='/shop/3']").waitFor({ timeout: 60_000 });
+    await page.locator(".service a[href='/shop/3']").waitFor({ timeout: 120_000 });
     await page.locator(".service a[href='/shop/3']").click();
-    await page.getByText("Why it was rolled back").waitFor({ timeout: 90_000 });
+    await page.getByText("Why it was rolled back").waitFor({ timeout: 120_000 });
     await page.getByRole("rowheader", { name: "POST /checkout" }).first().waitFor();
     await page.locator("svg[aria-label^='Error rate']").waitFor();
     for (const colorScheme of ["light", "dark"]) {
