@@ -271,6 +271,7 @@ impl Gauge {
             stable: None,
             bounds: None,
             limit: self.limit_words(),
+            allowed: None,
             log_e_harm: self.log_e_harm(),
             log_e_pass: self.pass.log_e(),
             harm_limit: at.harm,

@@ -18,6 +18,7 @@ mod clients;
 mod cohort;
 mod confidence;
 mod errors;
+mod film;
 #[cfg(test)]
 mod fixture;
 mod forecast;
@@ -47,6 +48,7 @@ pub use cohort::{CohortLook, CohortReading};
 pub use confidence::{
     Advice, Before, Candidate, Confidence, Factor, FactorName, Reliability, ReliabilityRow, confidence,
 };
+pub use film::{Film, Frame, FrameGate, FrameSide, film};
 pub use forecast::{Needs, Outlook, canary_requests};
 pub use hearing::Hearing;
 pub use judge::{Judge, Standing};

@@ -30,6 +30,7 @@ impl Gate {
             severity: if fail.is_some() { Some(Severity::Critical) } else { severity },
             canary: bands.canary,
             bounds: self.bounds(harm),
+            allowed: self.allowed(harm, now),
             stable: bands.stable,
             needs: self.needs(harm, now),
             ..brief
@@ -60,6 +61,7 @@ impl Gate {
             bounds: None,
             stable: None,
             limit: self.limit_words(),
+            allowed: None,
             log_e_harm: self.log_e_harm(harm),
             log_e_pass: self.log_e_pass(harm),
             harm_limit: self.source().map_or(harm.limit(), |source| harm.limit_of(source)),
@@ -204,6 +206,23 @@ impl Gate {
                 most_allowed: pass.deciding().margin(),
             }),
             Test::LatencyVsStable { .. } | Test::Unanswerable => None,
+        }
+    }
+
+    /// The limit as a number beside the estimates of [`Self::bands`].
+    fn allowed(&self, harm: &Harm, now: &Present) -> Option<f64> {
+        let stable = || {
+            let counts = if now.counts.canary.is_empty() { harm.compared.whole } else { now.counts };
+            counts.stable.rate()
+        };
+        match self.test {
+            Test::ErrorMax { max, .. } | Test::LatencyMax { max, .. } => Some(max),
+            Test::ErrorVsStable { margin, .. } => Some(stable()? + margin),
+            Test::BlastRadius { share, next, .. } => Some(stable()? + share / next),
+            Test::LatencyVsStable { margin, quantile, .. } => {
+                Some(now.latency.stable.quantile_micros(quantile)? * (1.0 + margin))
+            }
+            Test::Unanswerable => None,
         }
     }
 

@@ -64,6 +64,9 @@ pub struct GateReading {
     pub bounds: Option<Bounds>,
     /// The limit in words: `1 %`, `stable + 10 %`.
     pub limit: String,
+    /// The same in the gate's unit, as things stand; `None` without a measurement of stable that it hangs on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowed: Option<f64>,
     /// Natural logarithms of the two e-processes; harm is decided at `harm_limit`, pass at `pass_limit`.
     pub log_e_harm: f64,
     pub log_e_pass: f64,

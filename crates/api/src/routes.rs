@@ -1,9 +1,13 @@
 //! Every address, in one table.
 
 mod audit;
+mod badge;
 mod budget;
+mod changes;
 mod commands;
+mod dashboard;
 mod events;
+mod film;
 mod meta;
 mod pages;
 mod policy;
@@ -28,11 +32,10 @@ use crate::v1::command_key;
 pub(crate) fn router(app: Shared) -> Router {
     Router::new()
         .nest("/api/v1", api())
-        .route("/", get(pages::overview))
+        .merge(dashboard::routes())
         .route("/errors/{code}", get(pages::error))
         .route("/healthz", get(meta::healthz))
         .route("/readyz", get(meta::readyz))
-        .route("/{service}/{rollout}", get(reports::page))
         .fallback(nothing_here)
         .method_not_allowed_fallback(other_method)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
@@ -53,6 +56,9 @@ fn api() -> Router<Shared> {
         .route("/rollouts", get(rollouts::list))
         .route("/rollouts/{id}", get(rollouts::one))
         .route("/rollouts/{id}/report", get(reports::report))
+        .route("/rollouts/{id}/film", get(film::film))
+        .route("/rollouts/{id}/events", get(film::events))
+        .route("/changes", get(changes::stream))
         .route("/releases/{id}", get(releases::one))
         .route("/events", get(events::stream))
         .route("/events.json", get(events::page))

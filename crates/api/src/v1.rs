@@ -5,6 +5,7 @@
 mod budget;
 mod cohort;
 mod entry;
+mod film;
 mod judgement;
 mod plan;
 mod policy;
@@ -21,6 +22,7 @@ mod vetting;
 pub use budget::{Budget, BurnRate, Objective, ServiceBudget, Spend};
 pub use cohort::Cohort;
 pub use entry::{Entries, Entry, ExportLine};
+pub use film::{Film, FilmGate, FilmPoint, FilmSide};
 pub use judgement::{Band, Bounds, Finding, Gate, Judgement, Source};
 pub use plan::{Plan, PlanStep};
 pub use policy::{Approval, FreezeRequest, Frozen, PolicyFinding, ReasonRequest};

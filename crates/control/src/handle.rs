@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use staunch_model::{InstanceId, ReleaseSpec, Revision, RolloutId, ServiceName, ServiceSpec, Timestamp};
-use staunch_ports::{Attestor, Clock, Entry, Journal, JournalError, Platform, PlatformError, RolloutRow};
+use staunch_ports::{
+    Attestor, Clock, Entry, Journal, JournalError, Platform, PlatformError, Recordings, RolloutRow,
+};
 use staunch_rollout::{Ask, Command, Event, Freeze, PreflightFinding, Recorded, Report, Stop, stop};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
@@ -101,6 +103,7 @@ pub struct Handle {
     pub(crate) releases: ReleaseSource,
     pub(crate) checks: Inspector,
     pub(crate) attestor: Arc<dyn Attestor>,
+    pub(crate) recordings: Arc<dyn Recordings>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 

@@ -8,6 +8,7 @@ mod budget;
 mod capture;
 mod case;
 mod clock;
+mod film;
 mod gauges;
 mod handle;
 mod infra;

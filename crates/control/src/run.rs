@@ -86,6 +86,7 @@ pub fn start(parts: Parts) -> Result<(Control, Handle), Refused> {
         releases: parts.releases,
         checks: parts.checks,
         attestor: parts.attestor.clone(),
+        recordings: parts.recorder.recordings(),
         clock: clock.clone(),
     };
     let stop = Arc::new(Notify::new());

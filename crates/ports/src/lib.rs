@@ -13,7 +13,7 @@ pub use clock::Clock;
 pub use counts::{CountChanges, CountRow, KeptCounts};
 pub use journal::{ChainFault, Entry, Journal, JournalError, NewEntry, RolloutRow};
 pub use platform::{Platform, PlatformError, Waker};
-pub use recorder::{Forgetful, Recorder};
+pub use recorder::{Forgetful, Recorder, Recordings};
 pub use staunch_rollout::{
     Action, ExitRecord, InstanceState, InstanceStatus, Observed, ObservedSplit, SmokeState, SmokeStatus,
     SplitWish,

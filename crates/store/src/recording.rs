@@ -7,13 +7,14 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use staunch_model::RolloutId;
-use staunch_ports::Recorder;
+use staunch_ports::{Recorder, Recordings};
 
 const MODE: u32 = 0o600;
 /// An hour of a busy service takes about 15 MB; what is longer ends here.
@@ -31,6 +32,7 @@ struct Block {
 
 /// Writes on a thread of its own. A recording that the disk cannot follow ends where it fell behind.
 pub struct FileRecorder {
+    dir: PathBuf,
     blocks: SyncSender<Block>,
     /// Recordings with a gap: what came after it would not replay.
     ended: Vec<RolloutId>,
@@ -41,8 +43,9 @@ impl FileRecorder {
     pub fn new(dir: &Path) -> io::Result<Self> {
         let (blocks, inbox) = sync_channel(WAITING);
         let dir = dir.to_owned();
-        std::thread::Builder::new().name("recorder".to_owned()).spawn(move || write_all(&dir, &inbox))?;
-        Ok(Self { blocks, ended: vec![] })
+        let place = dir.clone();
+        std::thread::Builder::new().name("recorder".to_owned()).spawn(move || write_all(&place, &inbox))?;
+        Ok(Self { dir, blocks, ended: vec![] })
     }
 }
 
@@ -55,6 +58,19 @@ impl Recorder for FileRecorder {
             Ok(()) => {}
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => self.ended.push(rollout),
         }
+    }
+
+    fn recordings(&self) -> Arc<dyn Recordings> {
+        Arc::new(FileRecordings(self.dir.clone()))
+    }
+}
+
+/// Reads what a [`FileRecorder`] writes, while it does.
+struct FileRecordings(PathBuf);
+
+impl Recordings for FileRecordings {
+    fn lines(&self, rollout: RolloutId) -> Vec<String> {
+        read_recording(&path_of(&self.0, rollout)).map(|read| read.lines).unwrap_or_default()
     }
 }
 
@@ -209,10 +225,13 @@ mod tests {
         recorder.append(RolloutId(3), lines(&["two"]));
         let path = path_of(&dir.path().join("recordings"), RolloutId(3));
         let read = || read_recording(&path).map(|read| read.lines).unwrap_or_default();
+        let reader = recorder.recordings();
+        assert_eq!(reader.lines(RolloutId(9)), lines(&[]));
         let written = (0..500).any(|_| {
             std::thread::sleep(std::time::Duration::from_millis(10));
             read() == lines(&["one", "two"])
         });
         assert!(written, "{:?}", read());
+        assert_eq!(reader.lines(RolloutId(3)), lines(&["one", "two"]));
     }
 }

@@ -1,5 +1,6 @@
 //! Chores of the repository. `cargo xtask` lists them.
 
+mod dashboard;
 mod examples;
 mod generate;
 mod layers;
@@ -16,6 +17,7 @@ cargo xtask setup      only install what the tests need (Debian packages, Python
 cargo xtask layers     check that every room uses only the rooms below it
 cargo xtask generate   write the generated references (docs/reference)
 cargo xtask examples   only the examples, with the release build
+cargo xtask dashboard  build the page's files (dashboard/dist)
 cargo xtask bench      the proxy beside nginx and Envoy, switching, upgrades, rollback time";
 
 fn main() -> ExitCode {
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
         Some("layers") => layers::check(),
         Some("generate") => generate::write(),
         Some("examples") => examples::run(),
+        Some("dashboard") => dashboard::write(),
         Some("bench") => shell::run("bash", &["bench/run.sh"]),
         Some(_) | None => {
             say(HELP);

@@ -6,13 +6,16 @@ use std::path::PathBuf;
 use crate::shell::{exists, root, run, run_with};
 
 /// `(program that proves it, package)`
-const PACKAGES: [(&str, &str); 6] = [
+const PACKAGES: [(&str, &str); 9] = [
     ("wrk", "wrk"),
     ("sqlite3", "sqlite3"),
     ("curl", "curl"),
     ("tmux", "tmux"),
     ("redis-server", "redis-server"),
     ("pg_ctlcluster", "postgresql"),
+    ("node", "nodejs"),
+    ("npm", "npm"),
+    ("chromium", "chromium"),
 ];
 
 const WHEELS: [(&str, &str); 2] = [

@@ -3,6 +3,7 @@
 mod always;
 mod calibration;
 mod cohorts;
+mod films;
 mod forecasts;
 mod fresh;
 mod replays;

@@ -6,7 +6,7 @@ use staunch_model::Metric;
 use crate::world::{Version, World, error_limit, error_margin, latency_margin, spec};
 
 /// A rollout of `seconds` with what a recorder writes down.
-fn recorded(world: &mut World, question: &Question, seconds: u64) -> Vec<Record> {
+pub(crate) fn recorded(world: &mut World, question: &Question, seconds: u64) -> Vec<Record> {
     let mut records = vec![asked(question)];
     records.push(Record::Split { at: world.at, generation: world.split, weight: world.weight });
     for turn in 0..seconds * 10 {
@@ -33,7 +33,7 @@ fn written_and_read(records: &[Record]) -> Vec<Record> {
     records.iter().map(|record| serde_json::from_str(&line(record)).unwrap()).collect()
 }
 
-fn gates() -> Vec<staunch_model::GateSpec> {
+pub(crate) fn gates() -> Vec<staunch_model::GateSpec> {
     vec![error_limit(0.02), error_margin(0.01), latency_margin(Metric::LatencyP95, 0.1)]
 }
 

@@ -38,7 +38,7 @@ pub(super) async fn stream(
 }
 
 /// What a reader that comes back has seen. It goes before `after`, which is the address it began with.
-fn last_event_id(headers: &HeaderMap) -> Answer<Option<u64>> {
+pub(super) fn last_event_id(headers: &HeaderMap) -> Answer<Option<u64>> {
     let Some(given) = headers.get("last-event-id").filter(|given| !given.is_empty()) else { return Ok(None) };
     let number = given.to_str().ok().and_then(|text| text.trim().parse().ok());
     let wrong = || Refusal::new(Code::BadRequest, "`Last-Event-ID` is the sequence of a journal entry");

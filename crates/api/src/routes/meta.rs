@@ -14,7 +14,11 @@ use crate::v1::Meta;
 const TURN_PATIENCE: Duration = Duration::from_secs(3);
 
 pub(super) async fn meta(State(app): State<Shared>) -> Answer<Json<Meta>> {
-    Ok(Json(Meta {
+    describe(&app).await.map(Json)
+}
+
+pub(super) async fn describe(app: &Shared) -> Answer<Meta> {
+    Ok(Meta {
         api: "v1".to_owned(),
         version: app.version.clone(),
         pid: std::process::id(),
@@ -22,7 +26,7 @@ pub(super) async fn meta(State(app): State<Shared>) -> Answer<Json<Meta>> {
         uptime_ms: u64::try_from(app.started.elapsed().as_millis()).unwrap_or(u64::MAX),
         tcp: app.tcp.to_string(),
         journal_sequence: app.head().await?,
-    }))
+    })
 }
 
 /// The process answers.

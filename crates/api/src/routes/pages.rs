@@ -1,25 +1,20 @@
-//! Plain pages without scripts. Everything that is shown is escaped.
+//! What pages say without scripts. Everything that is shown is escaped.
 
-use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
-use http::header;
+use axum::extract::Path;
 use staunch_control::ServiceView;
 
 use crate::app::Shared;
 use crate::codes::{Code, code};
 use crate::problem::{Answer, Refusal};
 
-const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;\
-color-scheme:light dark}pre{overflow:auto;font-size:14px}td,th{text-align:left;padding:.2rem 1rem .2rem 0}";
-
-pub(super) async fn overview(State(app): State<Shared>) -> Response {
+/// The services as a table, for browsers without scripts.
+pub(super) fn overview(app: &Shared) -> String {
     let views = app.handle.views();
     let rows: String = views.values().map(|view| row(view)).collect();
     let none = if views.is_empty() { "<p>No service yet.</p>" } else { "" };
-    let body = format!(
+    format!(
         "<h1>Services</h1><table><tr><th>Service<th>State<th>Version<th>Ready<th>Rollout</tr>{rows}</table>{none}"
-    );
-    html("Staunch", &body)
+    )
 }
 
 fn row(view: &ServiceView) -> String {
@@ -52,20 +47,11 @@ pub(super) async fn error(Path(name): Path<String>) -> Answer<String> {
     ))
 }
 
-pub(super) fn preformatted(title: &str, text: &str) -> Response {
-    html(title, &format!("<p><a href=\"/\">Services</a></p><pre>{}</pre>", escape(text)))
+pub(super) fn preformatted(text: &str) -> String {
+    format!("<p><a href=\"/\">Services</a></p><pre>{}</pre>", escape(text))
 }
 
-fn html(title: &str, body: &str) -> Response {
-    let page = format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
-<meta name=\"viewport\" content=\"width=device-width\"><title>{}</title><style>{STYLE}</style>{body}</html>\n",
-        escape(title)
-    );
-    ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], page).into_response()
-}
-
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
         match c {
             '&' => out.push_str("&amp;"),

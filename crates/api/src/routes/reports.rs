@@ -12,7 +12,7 @@ use crate::app::Shared;
 use crate::codes::Code;
 use crate::intake::{Params, rollout_id};
 use crate::problem::{Answer, Refusal};
-use crate::routes::pages;
+use crate::routes::dashboard;
 use crate::v1;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -56,7 +56,14 @@ pub(super) async fn page(
             return Err(Refusal::new(Code::NotFound, format!("there is no form `.{other}` of a report")));
         }
     };
-    render(&app, rollout_id(id)?, Some(&service), format).await
+    let shown = match rollout_id(id) {
+        Ok(id) => render(&app, id, Some(&service), format).await,
+        Err(refusal) => Err(refusal),
+    };
+    match shown {
+        Err(refusal) if format == Format::Html => dashboard::refused(&app, refusal).await,
+        shown => shown,
+    }
 }
 
 /// The first form that the reader names.
@@ -80,6 +87,6 @@ async fn render(app: &Shared, id: RolloutId, service: Option<&str>, format: Form
         Format::Json => Json(v1::Report::from(&report)).into_response(),
         Format::Text => typed("text/plain; charset=utf-8", report.text()),
         Format::Md => typed("text/markdown; charset=utf-8", report.markdown()),
-        Format::Html => pages::preformatted(&report.headline(), &report.text()),
+        Format::Html => dashboard::rollout(app, &report).await?,
     })
 }

@@ -102,7 +102,7 @@ async fn shown(app: &App, at: Timestamp) {
     drop(tokio::time::timeout(TURN, turned).await);
 }
 
-async fn detail(app: &App, id: RolloutId) -> Answer<RolloutDetail> {
+pub(super) async fn detail(app: &App, id: RolloutId) -> Answer<RolloutDetail> {
     // The cursor is read before the state: an event in between is seen twice rather than never.
     let sequence = app.head().await?;
     let rows = app.journal(|handle| handle.rollouts(None, ALL)).await?;

@@ -7,7 +7,7 @@ use staunch_control::ServiceView;
 use staunch_model::InstanceId;
 use staunch_rollout::InstanceStatus;
 
-use crate::app::Shared;
+use crate::app::{App, Shared};
 use crate::codes::Code;
 use crate::intake::Params;
 use crate::problem::{Answer, Refusal};
@@ -18,8 +18,12 @@ const LINES: usize = 100;
 const MOST_LINES: usize = 10_000;
 
 pub(super) async fn list(State(app): State<Shared>) -> Json<ServiceList> {
+    Json(listed(&app))
+}
+
+pub(super) fn listed(app: &App) -> ServiceList {
     let services = app.handle.views().values().map(|view| Service::from(view.as_ref())).collect();
-    Json(ServiceList { services })
+    ServiceList { services }
 }
 
 pub(super) async fn one(State(app): State<Shared>, Path(name): Path<String>) -> Answer<Json<Service>> {

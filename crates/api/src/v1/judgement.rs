@@ -52,6 +52,9 @@ pub struct Gate {
     pub severity: Option<String>,
     /// In words: `1 %`, `stable + 10 %`.
     pub limit: String,
+    /// The same in the unit of the bands, as things stand.
+    #[serde(default)]
+    pub limit_value: Option<f64>,
     /// Natural logarithms: harm is decided at `harm_limit`, pass at `pass_limit`.
     pub log_e_harm: f64,
     pub log_e_pass: f64,
@@ -140,6 +143,7 @@ impl From<&analysis::GateReading> for Gate {
             bounds: gate.bounds.map(Bounds::from),
             severity: gate.severity.map(wire_name),
             limit: gate.limit.clone(),
+            limit_value: gate.allowed.map(finite),
             log_e_harm: finite(gate.log_e_harm),
             log_e_pass: finite(gate.log_e_pass),
             harm_limit: finite(gate.harm_limit),

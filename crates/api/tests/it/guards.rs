@@ -75,14 +75,14 @@ async fn a_body_is_bounded_and_its_faults_are_named() {
 }
 
 #[tokio::test]
-async fn pages_forbid_scripts_and_are_not_kept() {
+async fn answers_forbid_scripts_pages_forbid_inline_ones_and_neither_is_kept() {
     let world = World::new().await;
-    let head = raw::get(&world, "/").await.head;
-    for line in [
-        "content-security-policy: default-src 'none'",
-        "x-content-type-options: nosniff",
-        "cache-control: no-store",
-    ] {
-        assert!(head.contains(line), "{head}");
+    for (path, policy) in [("/api/v1/meta", "default-src 'none'"), ("/", "default-src 'self'")] {
+        let head = raw::get(&world, path).await.head;
+        let policy = format!("content-security-policy: {policy}");
+        for line in [policy.as_str(), "x-content-type-options: nosniff", "cache-control: no-store"] {
+            assert!(head.contains(line), "{head}");
+        }
     }
+    assert!(!raw::get(&world, "/").await.head.contains("unsafe"));
 }

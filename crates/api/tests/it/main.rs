@@ -6,6 +6,7 @@ mod budgets;
 mod events;
 mod guards;
 mod listening;
+mod page;
 mod raw;
 mod refusals;
 mod slow_disk;

@@ -221,6 +221,7 @@ fn reading(outcome: Outcome, under: SplitGeneration, no_data: NoData) -> GateRea
         stable: None,
         bounds: None,
         limit: "1 %".to_owned(),
+        allowed: Some(0.01),
         log_e_harm: 4.65,
         log_e_pass: 0.0,
         harm_limit: 4.605_170_185_988_091,
