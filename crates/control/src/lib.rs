@@ -9,6 +9,7 @@ mod case;
 mod clock;
 mod gauges;
 mod handle;
+mod house;
 mod infra;
 mod inspect;
 mod live;

@@ -1,5 +1,6 @@
 //! The vocabulary of Staunch. Every noun that two rooms share lives here, valid by construction.
 
+mod access;
 mod actor;
 mod checks;
 mod confidence;
@@ -21,6 +22,7 @@ mod time;
 mod trigger;
 mod weight;
 
+pub use access::{Deed, Role, SessionRecord, TokenRecord};
 pub use actor::Actor;
 pub use checks::{CheckKind, CheckLimit, CheckResult, CheckSpec, CheckStatus, ChecksSpec, Freshness};
 pub use confidence::{ConfidenceSpec, ConfidenceWeights};

@@ -8,6 +8,7 @@ mod command;
 mod decide;
 mod desired;
 mod event;
+mod house;
 mod infra;
 mod observed;
 mod phase;
@@ -32,6 +33,7 @@ pub use command::{Command, Refusal, allowed, command};
 pub use decide::{Snapshot, decide};
 pub use desired::{Desired, DesiredWorkload, desired};
 pub use event::{Cause, Event, ExitCapture, FailureBundle, RouteRow};
+pub use house::HouseEvent;
 pub use infra::{InfraDue, InfraRun, InfraState, InfraStep};
 pub use observed::{
     Action, ExitRecord, InstanceState, InstanceStatus, MirrorWish, Observed, ObservedSplit, SmokeState,

@@ -1,5 +1,7 @@
 //! Chores of the repository. `cargo xtask` lists them.
 
+mod contract;
+mod fuzz;
 mod generate;
 mod layers;
 mod setup;
@@ -13,7 +15,8 @@ const HELP: &str = "\
 cargo xtask test       install what the tests need, then run everything CI runs
 cargo xtask setup      only install what the tests need (Debian packages, Python wheels)
 cargo xtask layers     check that every room uses only the rooms below it
-cargo xtask generate   write the generated references (docs/reference)
+cargo xtask generate   write the generated references (docs/reference); refuses to take anything out of the API
+cargo xtask fuzz       the released server's API against its own document, for ten minutes
 cargo xtask bench      the proxy beside nginx and Envoy, switching, upgrades, rollback time";
 
 fn main() -> ExitCode {
@@ -23,6 +26,7 @@ fn main() -> ExitCode {
         Some("setup") => setup::install(),
         Some("layers") => layers::check(),
         Some("generate") => generate::write(),
+        Some("fuzz") => fuzz::long(),
         Some("bench") => shell::run("bash", &["bench/run.sh"]),
         Some(_) | None => {
             say(HELP);

@@ -1,6 +1,9 @@
 //! Everything CI runs, in the order in which it fails fastest.
 
-use crate::{generate, layers, setup, shell};
+use crate::{fuzz, generate, layers, setup, shell};
+
+/// Of made-up requests to the API; `cargo xtask fuzz` goes on for longer.
+const FUZZ_SECONDS: u64 = 75;
 
 pub(crate) fn run() -> Result<(), String> {
     setup::install()?;
@@ -17,6 +20,7 @@ pub(crate) fn run() -> Result<(), String> {
     cargo(&["build", "--release", "--workspace"])?;
     cargo(&["nextest", "run", "--release", "--workspace", "--no-fail-fast"])?;
     cargo(&["test", "--release", "--workspace", "--doc", "--quiet"])?;
+    fuzz::api(FUZZ_SECONDS)?;
     examples()
 }
 

@@ -56,7 +56,22 @@ pub(super) fn preformatted(title: &str, text: &str) -> Response {
     html(title, &format!("<p><a href=\"/\">Services</a></p><pre>{}</pre>", escape(text)))
 }
 
-fn html(title: &str, body: &str) -> Response {
+/// What a browser sees that may not look.
+pub(crate) fn locked_out(refusal: Refusal) -> Response {
+    let problem = crate::Problem::from(refusal);
+    let body = format!(
+        "<h1>{}</h1><p>{}.</p><p>{}</p>",
+        escape(&problem.title),
+        escape(&problem.detail),
+        escape(&problem.help)
+    );
+    let mut response = html(&problem.title, &body);
+    *response.status_mut() =
+        http::StatusCode::from_u16(problem.status).unwrap_or(http::StatusCode::FORBIDDEN);
+    response
+}
+
+pub(super) fn html(title: &str, body: &str) -> Response {
     let page = format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
 <meta name=\"viewport\" content=\"width=device-width\"><title>{}</title><style>{STYLE}</style>{body}</html>\n",

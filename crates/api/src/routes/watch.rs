@@ -55,7 +55,7 @@ async fn send(
 }
 
 /// The time of the look alone is no change.
-fn is_news(shown: Option<&Arc<ServiceView>>, view: &Arc<ServiceView>) -> bool {
+pub(super) fn is_news(shown: Option<&Arc<ServiceView>>, view: &Arc<ServiceView>) -> bool {
     let Some(shown) = shown else { return true };
     !Arc::ptr_eq(shown, view) && **shown != ServiceView { at: shown.at, ..view.as_ref().clone() }
 }

@@ -1,13 +1,16 @@
 //! The real server on real sockets, over the real loop, with a fake machine and a journal in memory.
 
+mod access;
 mod admin;
 mod audit;
 mod budgets;
 mod events;
 mod guards;
 mod listening;
+mod protocol;
 mod raw;
 mod refusals;
+mod resources;
 mod slow_disk;
 mod story;
 mod world;

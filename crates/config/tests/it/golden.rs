@@ -14,13 +14,14 @@ macro_rules! cases {
     };
 }
 
-const CASES: [(&str, &str, &str); 16] = cases![
+const CASES: [(&str, &str, &str); 17] = cases![
     "blue-green",
     "blue-green-switch",
     "slips",
     "units",
     "strategy",
     "commands",
+    "control",
     "several",
     "broken",
     "suspicious",
