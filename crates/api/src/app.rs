@@ -1,16 +1,20 @@
 //! What every request sees.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use staunch_control::{Handle, ServiceView};
 use staunch_model::ServiceName;
 use staunch_ports::JournalError;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
+use crate::access::Access;
 use crate::codes::Code;
+use crate::desk::Desk;
+use crate::door::Door;
 use crate::problem::{Answer, Refusal};
+use crate::routes::Metrics;
 use crate::serve::Admin;
 
 /// Entries read from the journal at once.
@@ -21,9 +25,17 @@ pub(crate) type Shared = Arc<App>;
 pub(crate) struct App {
     pub(crate) handle: Handle,
     pub(crate) admin: Arc<dyn Admin>,
+    pub(crate) desk: Arc<dyn Desk>,
+    /// Turns at reading recordings.
+    pub(crate) recordings: Semaphore,
+    /// Known once the journal has an entry.
+    pub(crate) database: OnceLock<String>,
     pub(crate) version: String,
     pub(crate) data_dir: PathBuf,
     pub(crate) tcp: std::net::SocketAddr,
+    pub(crate) door: Door,
+    pub(crate) access: Access,
+    pub(crate) metrics: Metrics,
     pub(crate) started: Instant,
     /// Turns true when the server stops: endless streams end then.
     pub(crate) stop: watch::Receiver<bool>,
@@ -58,6 +70,17 @@ impl App {
         Ok(*head)
     }
 
+    /// What tells this journal from others: the beginning of its first entry's hash.
+    pub(crate) async fn database(&self) -> Answer<String> {
+        if let Some(known) = self.database.get() {
+            return Ok(known.clone());
+        }
+        let first = self.journal(|handle| handle.entries_after(0, 1)).await?;
+        let Some(entry) = first.first() else { return Ok("0".repeat(8)) };
+        let name: String = entry.hash.chars().take(8).collect();
+        Ok(self.database.get_or_init(|| name).clone())
+    }
+
     pub(crate) fn view(&self, name: &str) -> Answer<(ServiceName, Arc<ServiceView>)> {
         let name = self.service(name)?;
         let view = self.handle.view(&name);
@@ -74,7 +97,7 @@ fn unknown_service(name: &str) -> Refusal {
     staunch_control::Refused::UnknownService(name.to_owned()).into()
 }
 
-fn last_after(handle: &Handle, known: u64) -> Result<u64, JournalError> {
+pub(crate) fn last_after(handle: &Handle, known: u64) -> Result<u64, JournalError> {
     let mut last = known;
     while let Some(end) = handle.entries_after(last, PAGE)?.last() {
         last = end.sequence;

@@ -1,11 +1,13 @@
-//! The typed client: over the unix socket, or over loopback. It retries nothing by itself.
+//! The typed client: over the unix socket, over loopback, or over TLS with a token. It retries nothing by itself.
 
+mod access;
 mod calls;
 mod error;
 mod policy;
 mod sse;
 mod streams;
 mod target;
+mod tls;
 mod wire;
 
 pub use calls::{Client, ReportFormat};

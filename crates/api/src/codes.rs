@@ -94,6 +94,24 @@ codes! {
     MethodNotAllowed "method-not-allowed" 405 exit 2
         "This address does not take this method"
         "GET looks and never acts; commands are POST. The `Allow` header lists what the address takes."
+    CursorInvalid "cursor-invalid" 400 exit 2
+        "This cursor cannot be used"
+        "Begin the list anew, without `cursor`. A cursor is good for one list with one filter, on the database that gave it."
+    PreconditionFailed "precondition-failed" 412 exit 16
+        "It is not as you saw it"
+        "Look again, decide again, and send the `ETag` of the new answer as `If-Match`."
+    KeyReused "idempotency-key-reused" 422 exit 2
+        "This key was used for another request"
+        "Use a new `Idempotency-Key` for each request that is meant to be carried out; only a repetition has the same."
+    KeyInProgress "idempotency-in-progress" 409 exit 16
+        "The same request is being carried out"
+        "Wait, and repeat it with the same key: its answer comes then."
+    OutcomeUnknown "idempotency-unknown" 409 exit 16
+        "Whether it was done is not known"
+        "The server ended in the middle. `staunch audit export` shows what was recorded; decide, and use a new key."
+    AnswerSecret "idempotency-secret" 409 exit 16
+        "It was done, and the answer is not kept"
+        "A secret is shown once. Revoke what was made, and make another with a new key."
     BadJson "bad-json" 400 exit 2
         "The request's body cannot be read"
         "Send one JSON object with the keys that the command knows, or no body at all."
@@ -112,6 +130,36 @@ codes! {
     SocketOnly "socket-only" 403 exit 5
         "This works through the unix socket only"
         "Use the command line on the machine itself, as the user who runs the server."
+    LoginNeeded "login-needed" 401 exit 5
+        "The server has to know who asks"
+        "On the machine itself use the command line, or open the page with `staunch ui`; from elsewhere send a token: STAUNCH_TOKEN for the command line, `Authorization: Bearer stn_…` otherwise. `staunch token create` makes one."
+    TokenInvalid "token-invalid" 401 exit 5
+        "This token does not work"
+        "The detail says why. `staunch token list` shows those that there are, `staunch token create` makes another."
+    TokenElsewhere "token-elsewhere" 403 exit 5
+        "This token is for another environment"
+        "Use a token of this environment; `staunch token create --for NAME` names the environments of a new one."
+    RoleTooLow "role-too-low" 403 exit 5
+        "This role may not do that"
+        "The detail names the roles that may. Viewers look, deployers change, approvers answer, admins do everything and give access."
+    TooManyFailures "too-many-failures" 429 exit 5
+        "Too many wrong tokens from this address"
+        "Wait as long as the `Retry-After` header says; until then no token from there is looked at."
+    LinkInvalid "login-link-invalid" 403 exit 5
+        "This link does not sign in any more"
+        "`staunch ui` makes a new one; it works once, within a minute."
+    UnknownToken "unknown-token" 404 exit 2
+        "There is no such token"
+        "`staunch token list` lists them with their ids."
+    TokenExists "token-exists" 409 exit 16
+        "There is a token already"
+        "One name has one token that works, so that the journal says which one acted. `staunch token revoke NAME` ends it."
+    ProxyOnly "proxy-only" 403 exit 5
+        "Only the proxy may connect here"
+        "This server is reached through the proxies of `[control] trusted-proxies`; call their address."
+    TooManyConnections "too-many-connections" 503 exit 4
+        "The server has no room for another connection"
+        "Try again in a few seconds. Close streams that nobody reads; each is a connection."
     UpgradeFailed "upgrade-failed" 500 exit 1
         "The upgrade did not happen"
         "The old binary goes on working; the detail says what failed."

@@ -3,55 +3,69 @@
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
-use crate::app::Shared;
+use crate::app::{App, Shared};
 use crate::codes::Code;
 use crate::problem::{Answer, Refusal};
-use crate::who::Peer;
+use crate::who::{Peer, cookie};
 
 pub(crate) async fn guard(State(app): State<Shared>, request: Request, next: Next) -> Response {
-    let from_socket = matches!(request.extensions().get(), Some(Peer::Unix { .. }));
-    // No browser speaks to a unix socket.
-    let verdict =
-        if from_socket { Ok(()) } else { admit(&request, app.tcp.to_string().as_str(), app.tcp.port()) };
-    let mut response = match verdict {
+    let method = request.method().clone();
+    let mut response = match admit(&app, &request) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
+    app.metrics.note_request(&method, response.status());
     harden(response.headers_mut());
     response
 }
 
-fn admit(request: &Request, bound: &str, port: u16) -> Answer<()> {
-    let ours = |host: &str| is_ours(host, bound, port);
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let named = request.uri().authority().is_none_or(|authority| ours(authority.as_str()));
-    if !ours(host) || !named {
-        return Err(Refusal::new(Code::ForbiddenHost, format!("`{host}` is not a name of this server")));
+fn admit(app: &App, request: &Request) -> Answer<()> {
+    match request.extensions().get() {
+        // No browser speaks to a unix socket.
+        Some(Peer::Unix { .. }) => return Ok(()),
+        Some(Peer::Tcp { ip }) if app.door.admits(*ip) => {}
+        Some(Peer::Tcp { .. }) | None => {
+            return Err(Refusal::new(Code::ProxyOnly, "this address is none of the trusted proxies"));
+        }
     }
+    named(app, request)?;
     let looks = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    match request.headers().get(header::ORIGIN) {
-        Some(origin) if !looks => from_us(origin, ours),
-        Some(_) | None => Ok(()),
-    }
+    if looks { Ok(()) } else { from_us(app, request.headers()) }
 }
 
-fn from_us(origin: &HeaderValue, ours: impl Fn(&str) -> bool) -> Answer<()> {
-    let origin = origin.to_str().unwrap_or_default();
-    if origin.strip_prefix("http://").is_some_and(ours) {
+fn named(app: &App, request: &Request) -> Answer<()> {
+    let ours = |host: &str| app.door.is_ours(host, app.tcp);
+    let host = text(request.headers(), &header::HOST).unwrap_or_default();
+    let named = request.uri().authority().is_none_or(|authority| ours(authority.as_str()));
+    if ours(host) && named {
         return Ok(());
     }
-    Err(Refusal::new(Code::ForbiddenOrigin, format!("`{origin}` may look, but not send commands")))
+    Err(Refusal::new(Code::ForbiddenHost, format!("`{host}` is not a name of this server")))
 }
 
-fn is_ours(host: &str, bound: &str, port: u16) -> bool {
-    let host = host.to_ascii_lowercase();
-    if host == bound {
-        return true;
+/// Programs send neither header. A browser sends both, and with a cookie has to.
+fn from_us(app: &App, headers: &HeaderMap) -> Answer<()> {
+    let site = text(headers, &HeaderName::from_static("sec-fetch-site"));
+    let refuse = |who: &str| {
+        Err(Refusal::new(Code::ForbiddenOrigin, format!("`{who}` may look, but not send commands")))
+    };
+    if let Some(site) = site.filter(|site| !matches!(*site, "same-origin" | "none")) {
+        return refuse(site);
     }
-    let names = ["localhost", "127.0.0.1", "[::1]"];
-    names.iter().any(|name| host == format!("{name}:{port}") || (port == 80 && host == *name))
+    match headers.get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or_default()) {
+        Some(origin) if app.door.is_our_origin(origin, app.tcp) => Ok(()),
+        Some(origin) => refuse(origin),
+        None if site.is_none() && cookie(app, headers).is_some() => {
+            refuse("a page that does not say who it is")
+        }
+        None => Ok(()),
+    }
+}
+
+fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
+    headers.get(name).map(|value| value.to_str().unwrap_or_default())
 }
 
 fn harden(headers: &mut HeaderMap) {
@@ -67,39 +81,5 @@ fn harden(headers: &mut HeaderMap) {
     ];
     for (name, value) in fixed {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_loopback_names_with_the_right_port_are_ours() {
-        for good in ["localhost:7171", "LOCALHOST:7171", "127.0.0.1:7171", "[::1]:7171", "127.0.0.9:7171"] {
-            assert!(is_ours(good, "127.0.0.9:7171", 7171), "{good}");
-        }
-        for bad in [
-            "",
-            "localhost",
-            "localhost:80",
-            "evil.example:7171",
-            "127.0.0.1.evil.example:7171",
-            "localhost:71711",
-        ] {
-            assert!(!is_ours(bad, "127.0.0.1:7171", 7171), "{bad}");
-        }
-        assert!(is_ours("localhost", "127.0.0.1:80", 80));
-    }
-
-    #[test]
-    fn an_opaque_origin_is_not_us() {
-        let ours = |host: &str| is_ours(host, "127.0.0.1:7171", 7171);
-        assert!(from_us(&HeaderValue::from_static("http://localhost:7171"), ours).is_ok());
-        for bad in
-            ["null", "https://evil.example", "http://localhost:1", "http://localhost:7171.evil.example"]
-        {
-            assert!(from_us(&HeaderValue::from_static(bad), ours).is_err(), "{bad}");
-        }
     }
 }

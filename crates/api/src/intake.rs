@@ -25,10 +25,21 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for Asked<T> 
     type Rejection = Refusal;
     async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
         let read = tokio::time::timeout(BODY_PATIENCE, Bytes::from_request(request, state)).await;
-        let slow = |_| Refusal::new(Code::BadRequest, "the body did not arrive within 10 s");
-        let bytes = read.map_err(slow)?.map_err(|rejection| unreadable(&rejection))?;
+        let bytes = read.map_err(|_| slow())?.map_err(|rejection| unreadable(&rejection))?;
         parse(&bytes).map(Self)
     }
+}
+
+fn slow() -> Refusal {
+    Refusal::new(Code::BadRequest, "the body did not arrive within 10 s")
+}
+
+/// The same for who reads it before the handler does.
+pub(crate) async fn whole_body(body: axum::body::Body) -> Answer<Bytes> {
+    let read = tokio::time::timeout(BODY_PATIENCE, axum::body::to_bytes(body, BODY_LIMIT)).await;
+    read.map_err(|_| slow())?.map_err(|_| {
+        Refusal::new(Code::TooLarge, format!("the body is larger than {BODY_LIMIT} bytes, or broke off"))
+    })
 }
 
 fn unreadable(rejection: &BytesRejection) -> Refusal {
@@ -42,7 +53,25 @@ fn parse<T: DeserializeOwned + Default>(bytes: &[u8]) -> Answer<T> {
     if bytes.trim_ascii().is_empty() {
         return Ok(T::default());
     }
-    serde_json::from_slice(bytes).map_err(|error| Refusal::new(Code::BadJson, error.to_string()))
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let place = pointer(error.path());
+        Refusal::new(Code::BadJson, error.into_inner().to_string()).at(place)
+    })?;
+    reader.end().map_err(|error| Refusal::new(Code::BadJson, error.to_string()))?;
+    Ok(value)
+}
+
+/// RFC 6901. What the parser cannot name ends it.
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    path.iter().fold(String::new(), |place, segment| match segment {
+        Segment::Seq { index } => format!("{place}/{index}"),
+        Segment::Map { key } | Segment::Enum { variant: key } => {
+            format!("{place}/{}", key.replace('~', "~0").replace('/', "~1"))
+        }
+        Segment::Unknown => place,
+    })
 }
 
 /// The part of the address after `?`.
@@ -90,6 +119,9 @@ mod tests {
         let error = parse::<CommandRequest>(br#"{"expct": {"step": 1}}"#).unwrap_err();
         assert_eq!(error.code, Code::BadJson);
         assert!(error.detail.contains("expct"), "{}", error.detail);
+        let error = parse::<CommandRequest>(br#"{"expect": {"step": "one"}}"#).unwrap_err();
+        assert_eq!(crate::Problem::from(error).pointer.as_deref(), Some("/expect/step"));
+        assert_eq!(parse::<CommandRequest>(b"{} {}").unwrap_err().code, Code::BadJson);
         assert_eq!(parse::<CommandRequest>(b" \n").unwrap(), CommandRequest::default());
     }
 

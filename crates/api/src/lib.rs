@@ -1,22 +1,38 @@
 //! The HTTP API v1, its plain pages, and the typed client.
 //!
-//! Served on loopback and on a unix socket. No GET acts; commands are POST; every refusal is a [`Problem`].
+//! Served on a unix socket and on loopback, and elsewhere behind TLS and tokens. No GET acts; commands are POST; every
+//! refusal is a [`Problem`].
 
+mod access;
 mod app;
 pub mod client;
 mod codes;
+mod cursor;
+mod desk;
+mod door;
+mod etag;
 mod follow;
 mod guard;
+mod idempotency;
 mod intake;
+mod openapi;
+mod permit;
 mod problem;
 mod redact;
 mod routes;
+mod series;
 mod serve;
 mod socket;
 mod stream;
+mod tls;
 pub mod v1;
 mod who;
 
+pub use access::SharedKeyring;
 pub use codes::{Code, CodeInfo, code, codes};
+pub use desk::Desk;
+pub use door::Door;
+pub use openapi::openapi;
 pub use problem::Problem;
 pub use serve::{Admin, ServeError, ServeOptions, Serving, serve};
+pub use tls::TlsFiles;

@@ -6,12 +6,13 @@ use serde::{Deserialize, Serialize};
 use staunch_control::Refused;
 use staunch_ports::JournalError;
 use staunch_rollout::Stop;
+use utoipa::ToSchema;
 
 use crate::codes::{Code, CodeInfo, code};
 use crate::v1::{PolicyFinding, Time, command_key};
 
 /// `application/problem+json`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, thiserror::Error)]
 #[error("{detail}")]
 pub struct Problem {
     /// `/errors/<code>`, a page of the same server.
@@ -32,6 +33,9 @@ pub struct Problem {
     /// What speaks against a deploy, the gravest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<PolicyFinding>,
+    /// The place in the request's body (RFC 6901); empty is all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<String>,
 }
 
 impl Problem {
@@ -49,13 +53,32 @@ pub(crate) struct Refusal {
     allowed: Vec<String>,
     thaw_at: Option<Time>,
     findings: Vec<PolicyFinding>,
+    /// Whole seconds.
+    retry_after: Option<u64>,
+    pointer: Option<String>,
 }
 
 pub(crate) type Answer<T> = Result<T, Refusal>;
 
 impl Refusal {
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), allowed: vec![], thaw_at: None, findings: vec![] }
+        Self {
+            code,
+            detail: detail.into(),
+            allowed: vec![],
+            thaw_at: None,
+            findings: vec![],
+            retry_after: None,
+            pointer: None,
+        }
+    }
+
+    pub(crate) fn at(self, pointer: String) -> Self {
+        Self { pointer: Some(pointer), ..self }
+    }
+
+    pub(crate) fn retry_after(self, seconds: u64) -> Self {
+        Self { retry_after: Some(seconds), ..self }
     }
 }
 
@@ -72,6 +95,7 @@ impl From<Refusal> for Problem {
             help: info.help.to_owned(),
             thaw_at: refusal.thaw_at,
             findings: refusal.findings,
+            pointer: refusal.pointer,
         }
     }
 }
@@ -101,7 +125,7 @@ impl From<Refused> for Refusal {
             }
             Refused::NotAPass { .. } => (Code::NotAPass, vec![]),
         };
-        Self { code, detail, allowed, thaw_at, findings: found }
+        Self { code, detail, allowed, thaw_at, findings: found, retry_after: None, pointer: None }
     }
 }
 
@@ -122,11 +146,17 @@ impl From<JournalError> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
+        let retry_after = self.retry_after;
         let problem = Problem::from(self);
         let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, axum::Json(problem)).into_response();
         let kind = HeaderValue::from_static("application/problem+json");
-        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, kind);
+        headers.extend(retry_after.map(|seconds| (header::RETRY_AFTER, HeaderValue::from(seconds))));
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"staunch\""));
+        }
         response
     }
 }

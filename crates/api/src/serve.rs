@@ -4,7 +4,7 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -13,18 +13,30 @@ use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use staunch_control::Handle;
-use tokio::io::{AsyncRead, AsyncWrite};
+use staunch_ports::JournalError;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
+use tokio_rustls::TlsAcceptor;
 
-use crate::app::App;
-use crate::routes;
+use crate::access::{Access, SharedKeyring};
+use crate::app::{App, last_after};
+use crate::codes::Code;
+use crate::desk::Desk;
+use crate::door::Door;
+use crate::problem::{Problem, Refusal};
+use crate::routes::{self, Metrics};
 use crate::socket::{self, SocketFile};
+use crate::tls::TlsFiles;
 use crate::who::Peer;
 
-/// Open connections per listener; further ones wait in its queue. Streams count.
-const CONNECTIONS: usize = 256;
+/// Open connections per listener; further ones are told so and closed. Streams count.
+const CONNECTIONS: usize = 512;
+/// Those that are being told so; beyond that a connection is closed without a word.
+const TURNED_AWAY: usize = 128;
+const TURNING_AWAY: Duration = Duration::from_secs(1);
+const HANDSHAKE: Duration = Duration::from_secs(10);
 /// A connection that sends no whole request head for this long is closed.
 const HEAD_PATIENCE: Duration = Duration::from_secs(30);
 /// How long requests may take to end when the server stops.
@@ -41,19 +53,24 @@ pub trait Admin: Send + Sync + 'static {
 }
 
 pub struct ServeOptions {
-    /// A loopback address; port 0 takes a free one.
+    /// A loopback address unless `door` says how it is safe elsewhere; port 0 takes a free one.
     pub tcp: SocketAddr,
+    pub door: Door,
+    pub keyring: SharedKeyring,
+    /// What tokens may be limited to.
+    pub environment: Option<String>,
     pub unix: PathBuf,
     /// Shown in `/api/v1/meta`.
     pub version: String,
     pub data_dir: PathBuf,
     pub admin: Arc<dyn Admin>,
+    pub desk: Arc<dyn Desk>,
 }
 
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     #[error(
-        "{0} is not a loopback address: without authentication the API listens on 127.0.0.1 or [::1] only"
+        "{0} is not a loopback address: give `[control]` a certificate (`tls`) or `trusted-proxies`, or listen on 127.0.0.1"
     )]
     NotLoopback(SocketAddr),
     /// The caller may try another port.
@@ -63,6 +80,10 @@ pub enum ServeError {
     SocketTaken(PathBuf),
     #[error("cannot listen on {}: {source}", .path.display())]
     Socket { path: PathBuf, source: io::Error },
+    #[error("the control API's TLS: {0}")]
+    Tls(io::Error),
+    #[error("who has access cannot be read: {0}")]
+    Keyring(#[from] JournalError),
     #[error("cannot listen on {addr}: {source}")]
     Tcp { addr: SocketAddr, source: io::Error },
 }
@@ -96,30 +117,40 @@ impl Serving {
 
 /// Listens and answers, on the caller's runtime, until the returned value is stopped or dropped.
 pub async fn serve(handle: Handle, options: ServeOptions) -> Result<Serving, ServeError> {
-    let listener = bind_tcp(options.tcp).await?;
+    let tls = options.door.tls.as_ref().map(TlsFiles::acceptor).transpose().map_err(ServeError::Tls)?;
+    let listener = bind_tcp(options.tcp, &options.door).await?;
     let failed = |source| ServeError::Tcp { addr: options.tcp, source };
     let tcp = listener.local_addr().map_err(failed)?;
     let (unix, file) = socket::bind(&options.unix).await?;
     let (stop, stopped) = watch::channel(false);
+    let reading = handle.clone();
+    let end = tokio::task::spawn_blocking(move || last_after(&reading, 0)).await;
+    let end = end.unwrap_or_else(|error| Err(JournalError::Broken(error.to_string()))).unwrap_or_default();
     let router = routes::router(Arc::new(App {
         handle,
         admin: options.admin,
+        desk: options.desk,
+        recordings: Semaphore::new(routes::RECORDING_READERS),
+        database: OnceLock::new(),
         version: options.version,
         data_dir: options.data_dir,
         tcp,
+        door: options.door,
+        access: Access::open(options.keyring, options.environment)?,
+        metrics: Metrics::new(end),
         started: Instant::now(),
         stop: stopped.clone(),
-        head: Mutex::new(0),
+        head: Mutex::new(end),
     }));
     let listeners = vec![
-        tokio::spawn(keep_open(listener, router.clone(), stopped.clone())),
-        tokio::spawn(keep_open(unix, router, stopped)),
+        tokio::spawn(keep_open(listener, tls, router.clone(), stopped.clone())),
+        tokio::spawn(keep_open(unix, None, router, stopped)),
     ];
     Ok(Serving { tcp, stop, listeners, file })
 }
 
-async fn bind_tcp(addr: SocketAddr) -> Result<TcpListener, ServeError> {
-    if !addr.ip().is_loopback() {
+async fn bind_tcp(addr: SocketAddr, door: &Door) -> Result<TcpListener, ServeError> {
+    if !addr.ip().is_loopback() && !door.may_leave_loopback() {
         return Err(ServeError::NotLoopback(addr));
     }
     TcpListener::bind(addr).await.map_err(|source| {
@@ -129,22 +160,22 @@ async fn bind_tcp(addr: SocketAddr) -> Result<TcpListener, ServeError> {
 }
 
 /// A way in: connections, and where each comes from.
-trait Door: Send + Sync + 'static {
+trait Entrance: Send + Sync + 'static {
     type Io: AsyncRead + AsyncWrite + Unpin + Send + 'static;
     fn next(&self) -> impl Future<Output = io::Result<(Self::Io, Peer)>> + Send;
 }
 
-impl Door for TcpListener {
+impl Entrance for TcpListener {
     type Io = TcpStream;
     async fn next(&self) -> io::Result<(TcpStream, Peer)> {
-        let (stream, _) = self.accept().await?;
-        // Events are small and late ones are worthless.
-        stream.set_nodelay(true)?;
-        Ok((stream, Peer::Tcp))
+        let (stream, from) = self.accept().await?;
+        // Events are small and late ones are worthless. A client that is gone already is no reason to pause.
+        drop(stream.set_nodelay(true));
+        Ok((stream, Peer::Tcp { ip: from.ip().to_canonical() }))
     }
 }
 
-impl Door for UnixListener {
+impl Entrance for UnixListener {
     type Io = UnixStream;
     async fn next(&self) -> io::Result<(UnixStream, Peer)> {
         let (stream, _) = self.accept().await?;
@@ -153,31 +184,82 @@ impl Door for UnixListener {
     }
 }
 
-async fn keep_open(door: impl Door, router: Router, mut stop: watch::Receiver<bool>) {
+async fn keep_open(
+    door: impl Entrance,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    mut stop: watch::Receiver<bool>,
+) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let turned_away = Arc::new(Semaphore::new(TURNED_AWAY));
     let mut guests = JoinSet::new();
     loop {
-        let place = places.clone().acquire_owned();
-        let next = async { (place.await, door.next().await) };
-        let (place, arrived) = tokio::select! {
-            arrived = next => arrived,
+        let arrived = tokio::select! {
+            arrived = door.next() => arrived,
             _ = stop.wait_for(|stop| *stop) => break,
         };
         while guests.try_join_next().is_some() {}
-        match arrived {
-            Ok((io, peer)) => {
-                let serving = connection(io, peer, router.clone(), stop.clone());
-                guests.spawn(async move {
-                    let _place = place;
-                    serving.await;
-                });
-            }
-            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+        let Ok((io, peer)) = arrived else {
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        if let Ok(place) = places.clone().try_acquire_owned() {
+            let serving = guest(io, tls.clone(), peer, router.clone(), stop.clone());
+            guests.spawn(async move {
+                let _place = place;
+                serving.await;
+            });
+        } else if let Ok(place) = turned_away.clone().try_acquire_owned() {
+            let secret = tls.is_some();
+            guests.spawn(async move {
+                let _place = place;
+                turn_away(io, secret).await;
+            });
         }
     }
     drop(door);
     // Whoever has not ended by then is cut off.
     drop(tokio::time::timeout(FAREWELL, guests.join_all()).await);
+}
+
+/// With TLS there is nobody yet to tell: the connection ends.
+async fn turn_away(mut io: impl AsyncRead + AsyncWrite + Unpin, secret: bool) {
+    if secret {
+        return;
+    }
+    let problem = Problem::from(Refusal::new(
+        Code::TooManyConnections,
+        format!("{CONNECTIONS} connections are open, and more are not taken"),
+    ));
+    let body = serde_json::to_string(&problem).unwrap_or_default();
+    let length = body.len();
+    let text = format!(
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\nretry-after: 5\r\n\
+         connection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+    );
+    let telling = async {
+        io.write_all(text.as_bytes()).await?;
+        io.shutdown().await?;
+        // What the client still sends is read: unread bytes would reset the connection and the answer with it.
+        let mut rest = [0; 1_024];
+        while io.read(&mut rest).await? > 0 {}
+        io::Result::Ok(())
+    };
+    drop(tokio::time::timeout(TURNING_AWAY, telling).await);
+}
+
+async fn guest(
+    io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    tls: Option<TlsAcceptor>,
+    peer: Peer,
+    router: Router,
+    stop: watch::Receiver<bool>,
+) {
+    let Some(tls) = tls else { return connection(io, peer, router, stop).await };
+    // Whoever speaks something else is the client's affair.
+    if let Ok(Ok(io)) = tokio::time::timeout(HANDSHAKE, tls.accept(io)).await {
+        connection(io, peer, router, stop).await;
+    }
 }
 
 async fn connection(

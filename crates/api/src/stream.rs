@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::{HeaderValue, header};
 use http_body_util::channel::{Channel, Sender};
 use serde::Serialize;
+use tokio::time::Instant;
 
 use crate::app::Shared;
 
@@ -17,6 +18,9 @@ use crate::app::Shared;
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Frames that wait for a slow reader before the writer waits too.
 const FRAMES: usize = 16;
+
+/// A reader that takes nothing for this long is cut off: it resumes exactly with its last id.
+const SLOWEST: Duration = Duration::from_secs(30);
 
 /// The reader went away.
 #[derive(Debug)]
@@ -26,6 +30,8 @@ pub(crate) struct Writer {
     sender: Option<Sender<Bytes, io::Error>>,
     /// The answer has an end; one that does not reach it must not look whole.
     unfinished: bool,
+    /// When something was sent last.
+    last: Instant,
 }
 
 impl Writer {
@@ -50,13 +56,21 @@ impl Writer {
         self.send(format!("{id}event: {name}\ndata: {data}\n\n")).await
     }
 
+    /// When the silence has lasted long enough for a [`Self::heartbeat`].
+    pub(crate) fn quiet_until(&self) -> Instant {
+        self.last + HEARTBEAT
+    }
+
     pub(crate) async fn heartbeat(&mut self) -> Result<(), Gone> {
         self.send(":\n\n".to_owned()).await
     }
 
     pub(crate) async fn send(&mut self, text: String) -> Result<(), Gone> {
+        self.last = Instant::now();
         let sender = self.sender.as_mut().ok_or(Gone)?;
-        sender.send_data(Bytes::from(text)).await.map_err(|_| Gone)
+        let sending = tokio::time::timeout(SLOWEST, sender.send_data(Bytes::from(text))).await;
+        // It comes back where it was; meanwhile it holds nothing.
+        sending.map_err(|_| Gone)?.map_err(|_| Gone)
     }
 }
 
@@ -74,7 +88,7 @@ where
     F: Future<Output = Result<(), Gone>> + Send + 'static,
 {
     let (sender, body) = Channel::new(FRAMES);
-    let writing = write(Writer { sender: Some(sender), unfinished: false });
+    let writing = write(Writer { sender: Some(sender), unfinished: false, last: Instant::now() });
     let mut stop = app.stop.clone();
     tokio::spawn(async move {
         // Either end is an end: a reader that went away needs no answer.

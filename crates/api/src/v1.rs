@@ -2,6 +2,7 @@
 //!
 //! Keys are `snake_case` with their unit last (`_ms`, `_ratio`, `_bytes`); moments are RFC 3339 in UTC.
 
+mod access;
 mod budget;
 mod cohort;
 mod entry;
@@ -12,6 +13,7 @@ mod policy;
 mod release;
 mod report;
 mod request;
+mod resources;
 mod rollout;
 mod service;
 mod shadow;
@@ -19,22 +21,28 @@ mod time;
 mod trigger;
 mod vetting;
 
+pub use access::{LoginLink, Session, Token, TokenCreated, TokenList, TokenRequest};
 pub use budget::{Budget, BurnRate, Objective, ServiceBudget, Spend};
 pub use cohort::Cohort;
-pub use entry::{Entries, Entry, ExportLine};
+pub use entry::{Entries, Entry, ExportLine, Reset};
 pub use film::{Film, FilmGate, FilmPoint, FilmSide};
 pub use judgement::{Band, Bounds, Finding, Gate, Judgement, Source};
 pub use plan::{Plan, PlanStep};
-pub use policy::{Approval, FreezeRequest, Frozen, PolicyFinding, ReasonRequest};
+pub use policy::{Approval, FreezeRequest, Frozen, PolicyFinding, ReasonRequest, VoteRequest};
 pub use release::{Member, Release, ReleaseAccepted, ReleaseRequest};
 pub use report::{
     BudgetCost, Cost, Failure, FreezePass, InfraRun, InstanceEnd, Outcomes, Report, Route, TimelineRow,
 };
-pub use request::{CommandRequest, DeployRequest, Expect, RollbackRequest, UpgradeRequest};
+pub use request::{CommandRequest, DeployRequest, Expect, ExpectPlan, RollbackRequest, UpgradeRequest};
+pub use resources::{
+    ApprovalList, AuditPage, BudgetList, BudgetOf, ConfigFinding, Doctor, DoctorCheck, EnvironmentList,
+    Evidence, FreezeList, FreezeOf, GateBand, GateChange, Gates, PlanRequest, Revision, RevisionList, Sample,
+    SampleArm, Samples, ServiceApproval, SplitAt, Validation,
+};
 pub use rollout::{
     Commanded, Deployed, Eta, Pause, Rollout, RolloutDetail, RolloutList, RolloutRow, Waiting, WhyBack,
 };
-pub use service::{Exit, Instance, InstanceLog, Logs, Point, Service, ServiceList, Traffic};
+pub use service::{Exit, Instance, InstanceLog, Logs, Point, Service, ServiceList, ServiceSample, Traffic};
 pub use shadow::{Shadow, ShadowCounts, ShadowDifference, ShadowExample, ShadowTest};
 pub use time::Time;
 pub use trigger::Trigger;
@@ -43,9 +51,10 @@ pub use vetting::{Check, Confidence, Factor, Objection, Reliability, Reliability
 pub(crate) use rollout::command_key;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Who one talks to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Meta {
     /// Always `v1`.
     pub api: String,
@@ -60,7 +69,7 @@ pub struct Meta {
 }
 
 /// The result of walking the journal's whole chain.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Verified {
     pub intact: bool,
     /// Entries up to the end, or up to the fault.
@@ -69,17 +78,23 @@ pub struct Verified {
 }
 
 /// The first entry that is not what was written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Fault {
     pub sequence: u64,
     pub what: String,
 }
 
 /// An order that was taken and is being carried out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Accepted {
     pub message: String,
 }
+
+/// A document that describes itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(transparent)]
+#[schema(value_type = Object)]
+pub struct Document(pub serde_json::Value);
 
 /// The kebab-case name that an enum without fields has on the wire.
 pub(crate) fn wire_name(value: impl Serialize) -> String {

@@ -43,9 +43,13 @@ pub(crate) struct Global {
     /// Where Staunch keeps its journal, logs and revisions [default: .staunch beside the file]
     #[arg(long, global = true, env = "STAUNCH_DATA", value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// Talk to this server instead of the one in the data directory (http://127.0.0.1:PORT)
+    /// Talk to this server instead of the one in the data directory (https://NAME, http://127.0.0.1:PORT);
+    /// STAUNCH_TOKEN says who you are
     #[arg(long, global = true, env = "STAUNCH_SERVER", value_name = "URL")]
     pub(crate) server: Option<String>,
+    /// Trust the certificates of this PEM file when the server is called over https
+    #[arg(long, global = true, env = "STAUNCH_CA", value_name = "PEM")]
+    pub(crate) ca: Option<PathBuf>,
     /// The environment of the file, such as production; it has a data directory of its own
     #[arg(long, global = true, env = "STAUNCH_ENV", value_name = "NAME")]
     pub(crate) env: Option<String>,
@@ -147,6 +151,13 @@ pub(crate) enum Command {
     Simulate(SimulateArgs),
     /// Compare metrics that come as time series, once, and score them from 0 to 100
     Judge(JudgeArgs),
+    /// Tokens that let people and programs in from elsewhere
+    Token {
+        #[command(subcommand)]
+        what: TokenCommand,
+    },
+    /// Open the page in the browser, signed in as you
+    Ui(UiArgs),
     /// Find out why something does not work, with a fix to run
     Doctor(DoctorArgs),
     /// Replace the running binary without losing a request
@@ -344,6 +355,50 @@ pub(crate) enum AuditCommand {
     Verify,
     /// Every entry as a line of JSON
     Export,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Make a token; it is shown this once
+    Create(TokenCreateArgs),
+    /// All tokens, without their secrets
+    List,
+    /// End a token, and the sessions that it opened, at once
+    Revoke(TokenRevokeArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TokenCreateArgs {
+    /// Whose deeds will be recorded under it
+    pub(crate) name: String,
+    /// viewer looks, deployer changes, approver answers, admin does everything and gives access
+    #[arg(long, value_name = "viewer|deployer|approver|admin")]
+    pub(crate) role: String,
+    /// Only servers of these environments take it [default: all]
+    #[arg(long = "for", value_name = "ENVIRONMENT")]
+    pub(crate) environments: Vec<String>,
+    /// When it ends by itself (12h, 90d) [default: when it is revoked]
+    #[arg(long, value_name = "SPAN")]
+    pub(crate) expires: Option<String>,
+    /// Why: kept in the journal
+    #[arg(short, long)]
+    pub(crate) reason: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TokenRevokeArgs {
+    /// Its id, or its name
+    pub(crate) token: String,
+    /// Why: kept in the journal
+    #[arg(short, long)]
+    pub(crate) reason: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UiArgs {
+    /// Only print the link; it works once, within a minute
+    #[arg(long)]
+    pub(crate) print: bool,
 }
 
 #[derive(Debug, Args)]

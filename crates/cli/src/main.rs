@@ -4,6 +4,7 @@ mod args;
 mod checks;
 mod commands;
 mod demo;
+mod desk;
 mod exit;
 mod follow;
 mod git;
@@ -22,7 +23,9 @@ use clap::Parser as _;
 use staunch_rollout::Command as Spoken;
 
 use crate::args::{AuditCommand, Cli, Command};
-use crate::commands::{budget, doctor, judge, offline, online, plan, policy, replay, roles, simulate, up};
+use crate::commands::{
+    access, budget, doctor, judge, offline, online, plan, policy, replay, roles, simulate, up,
+};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::project::Place;
 use crate::remote::Remote;
@@ -107,6 +110,8 @@ fn run(term: &Term, cli: &Cli) -> Outcome {
         | Command::History(_)
         | Command::Logs(_)
         | Command::Audit { what: AuditCommand::Export }
+        | Command::Token { .. }
+        | Command::Ui(_)
         | Command::Doctor(_)
         | Command::Simulate(_)
         | Command::Upgrade(_) => {
@@ -148,6 +153,8 @@ async fn ask(term: &Term, cli: &Cli, place: &Place) -> Outcome {
         Command::History(args) => online::history(term, &remote()?, args).await,
         Command::Logs(args) => online::logs(term, &remote()?, args).await,
         Command::Audit { .. } => online::audit_export(term, &remote()?).await,
+        Command::Token { what } => access::token(term, &remote()?, what).await,
+        Command::Ui(args) => access::ui(term, &remote()?, args).await,
         Command::Simulate(args) => simulate::run(term, place, args).await,
         Command::Doctor(args) => doctor::run(term, cli, place, args).await,
         Command::Upgrade(args) => online::upgrade(term, &remote()?, args).await,

@@ -91,6 +91,11 @@ impl Place {
         recorded(&self.data)["socket"].as_str().map_or_else(|| self.data.join("run/api.sock"), PathBuf::from)
     }
 
+    /// Who has access; not part of the history.
+    pub(crate) fn access(&self) -> PathBuf {
+        self.data.join("access.db")
+    }
+
     pub(crate) fn journal(&self) -> PathBuf {
         self.data.join("journal.db")
     }

@@ -58,9 +58,9 @@ impl Remote {
     pub(crate) fn new(global: &Global, place: &Place) -> Result<Self, Failure> {
         place.same_environment(global)?;
         match &global.server {
-            Some(server) => Ok(Self { client: Client::connect(Target::parse(server)?) }.acting_as(global)),
+            Some(server) => Ok(Self { client: Client::connect(Target::parse(server)?) }.as_given(global)),
             None if place.data.join("run/control.json").exists() => {
-                Ok(Self::of_place(place).acting_as(global))
+                Ok(Self::of_place(place).as_given(global))
             }
             None => {
                 let text = format!("no control plane has run on {}", place.data.display());
@@ -70,11 +70,23 @@ impl Remote {
         }
     }
 
-    fn acting_as(self, global: &Global) -> Self {
-        match &global.acting_as {
-            Some(name) => Self { client: self.client.acting_as(name) },
-            None => self,
+    /// Who asks. The token comes from the environment alone: arguments are seen by every user of the machine.
+    fn as_given(self, global: &Global) -> Self {
+        let Self { mut client } = self;
+        if let Some(name) = &global.acting_as {
+            client = client.acting_as(name);
         }
+        if let Some(path) = &global.ca {
+            client = client.trusting(path.clone());
+        }
+        if let Some(token) = std::env::var("STAUNCH_TOKEN").ok().filter(|token| !token.trim().is_empty()) {
+            client = client.with_token(token.trim());
+        }
+        Self { client }
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
     }
 
     pub(crate) fn of_place(place: &Place) -> Self {

@@ -21,4 +21,4 @@ pub use place::LineColumn;
 pub use reader::Origin;
 pub use schema::schema;
 pub use starter::{Preset, starter};
-pub use v1::{Parsed, Project, parse, parse_in, tightest_limits};
+pub use v1::{ControlSpec, Parsed, Project, parse, parse_in, tightest_limits};

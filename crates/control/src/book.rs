@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use staunch_model::{Actor, RolloutId, ServiceName, Timestamp};
 use staunch_ports::{CountChanges, Entry, Journal, JournalError, KeptCounts, NewEntry, RolloutRow};
-use staunch_rollout::{BudgetEvent, Event, Phase, Release, ReleaseEvent, Rollout, Service};
+use staunch_rollout::{BudgetEvent, Event, HouseEvent, Phase, Release, ReleaseEvent, Rollout, Service};
 
 use crate::scribe::Scribe;
 
@@ -70,6 +70,8 @@ impl Book {
             (after, last) = (end.sequence, end.at);
             for entry in &entries {
                 match entry.kind.starts_with(ReleaseEvent::PREFIX) {
+                    // What is done to the control plane itself changes no service.
+                    false if HouseEvent::is_kind(&entry.kind) => {}
                     true => replay_release(&mut releases, entry)?,
                     false => replay(&mut services, entry)?,
                 }
@@ -176,6 +178,25 @@ impl Book {
             self.releases.remove(&id);
         }
         Ok(written)
+    }
+
+    /// What is done to the control plane itself.
+    pub(crate) fn commit_house(
+        &mut self,
+        place: &ServiceName,
+        at: Timestamp,
+        actor: &Actor,
+        event: &HouseEvent,
+    ) -> Result<Vec<Entry>, JournalError> {
+        let entry = NewEntry {
+            at,
+            actor: actor.clone(),
+            service: place.clone(),
+            rollout: None,
+            kind: event.kind().to_owned(),
+            body: serde_json::to_value(event).unwrap_or_default(),
+        };
+        self.hand_over(place, vec![entry], None, false)
     }
 
     /// An error means that the entries do not count. They do when they are late, or lead back.

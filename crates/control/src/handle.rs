@@ -143,6 +143,26 @@ impl Handle {
         self.reader().rollouts(service, limit)
     }
 
+    /// Those with a lower number, newest first.
+    pub fn rollouts_before(
+        &self,
+        before: RolloutId,
+        service: Option<&ServiceName>,
+        limit: usize,
+    ) -> Result<Vec<RolloutRow>, JournalError> {
+        self.reader().rollouts_before(before, service, limit)
+    }
+
+    /// The entries of one rollout, ascending.
+    pub fn entries_of(&self, rollout: RolloutId) -> Result<Vec<Entry>, JournalError> {
+        self.reader().of_rollout(rollout)
+    }
+
+    /// The loop's clock, which no change of the machine's clock moves.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     pub fn verify(&self) -> Result<u64, JournalError> {
         self.reader().verify()
     }
@@ -203,9 +223,22 @@ impl Handle {
         let revision = self.prepare(&spec).await?;
         let baked = self.attested(&spec).await?;
         let checks = self.inspect(&spec).await?;
-        let DeployOptions { reason, emergency, pass, .. } = options;
+        let DeployOptions { reason, emergency, pass, plan, .. } = options;
         let (more, by, cleared) = (vec![], by.to_owned(), false);
-        Ok(Admission { spec, specs, baked, more, emergency, cleared, revision, checks, by, reason, pass })
+        Ok(Admission {
+            spec,
+            specs,
+            baked,
+            more,
+            emergency,
+            cleared,
+            revision,
+            checks,
+            by,
+            reason,
+            pass,
+            plan,
+        })
     }
 
     /// A shared folder may be slow; only who needs it waits for it.
@@ -227,9 +260,10 @@ impl Handle {
         by: &str,
         agrees: bool,
         reason: &str,
+        plan: Option<String>,
     ) -> Result<Ask, Refused> {
         let reason = Some(reason.to_owned()).filter(|reason| !reason.is_empty());
-        let options = DeployOptions { reason, ..DeployOptions::default() };
+        let options = DeployOptions { reason, plan, ..DeployOptions::default() };
         let admission = Box::new(self.admission(service, by, options).await?);
         self.ask(|reply| Order::Vote { admission, agrees, reply }).await
     }

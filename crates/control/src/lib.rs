@@ -11,6 +11,7 @@ mod clock;
 mod film;
 mod gauges;
 mod handle;
+mod house;
 mod infra;
 mod inspect;
 mod kinds;

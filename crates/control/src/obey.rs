@@ -65,6 +65,7 @@ impl Loop {
                 let result = self.decide_policy(&service, decision);
                 self.answer(&service, reply, result)
             }
+            Order::House { event, by, reply } => self.note_house(&event, &by, reply),
             Order::Tell { service, reply } => {
                 let known = self.book.services.get(&service).cloned();
                 let known = known.ok_or_else(|| Refused::UnknownService(service.to_string()));

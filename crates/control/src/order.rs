@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use staunch_model::{Attestation, CheckResult, Revision, RolloutId, ServiceName, ServiceSpec, Timestamp};
-use staunch_rollout::{Ask, Command, Freeze, Preflight, PreflightFinding, Service};
+use staunch_rollout::{Ask, Command, Freeze, HouseEvent, Preflight, PreflightFinding, Service};
 use tokio::sync::oneshot;
 
 use crate::PassRequest;
@@ -41,6 +41,12 @@ pub(crate) enum Order {
         service: ServiceName,
         decision: Decision,
         reply: Reply<Option<Freeze>>,
+    },
+    /// Something is done to the control plane itself; the answer comes when it is recorded.
+    House {
+        event: HouseEvent,
+        by: String,
+        reply: Reply<()>,
     },
     /// The service as history tells it.
     Tell {
@@ -82,7 +88,11 @@ impl Order {
             | Self::AskBudget { .. }
             | Self::Preflight(..)
             | Self::AbortRelease { .. } => true,
-            Self::Admit(..) | Self::Release(..) | Self::Vote { .. } | Self::Policy { .. } => false,
+            Self::Admit(..)
+            | Self::Release(..)
+            | Self::Vote { .. }
+            | Self::Policy { .. }
+            | Self::House { .. } => false,
         }
     }
 }
@@ -97,6 +107,8 @@ pub struct DeployOptions {
     pub emergency: Option<String>,
     /// What lets it pass a frozen error budget.
     pub pass: PassRequest,
+    /// The digest of the plan that the caller saw: refused when it is another one by now.
+    pub plan: Option<String>,
 }
 
 /// What a person decides about a service.
@@ -121,6 +133,8 @@ pub(crate) struct Admission {
     pub(crate) by: String,
     pub(crate) reason: Option<String>,
     pub(crate) pass: PassRequest,
+    /// What the caller saw.
+    pub(crate) plan: Option<String>,
 }
 
 pub(crate) struct Instruction {

@@ -37,6 +37,9 @@ impl Loop {
     /// Refuses, or gives what is to be recorded before the rollout: an emergency's overrides.
     pub(crate) fn clear(&mut self, admission: &Admission) -> Result<Vec<Event>, Refused> {
         let Preflight { findings, plan } = self.foresee(admission);
+        if let Some(seen) = admission.plan.as_ref().filter(|seen| **seen != plan) {
+            return Err(other_plan(&admission.spec.name, seen, &plan));
+        }
         let emergency = admission.emergency.as_deref();
         let (overridden, findings) = override_some(findings, emergency.is_some());
         match stop(&findings) {
@@ -125,6 +128,9 @@ impl Loop {
             ask.ok_or_else(|| conflict("nobody asks for approval; `staunch deploy` does".to_owned()))?;
         if let Some(why) = ask.refuses(by) {
             return Err(Refused::NotAllowed { service: name.to_string(), why });
+        }
+        if let Some(seen) = admission.plan.as_ref().filter(|seen| **seen != ask.plan) {
+            return Err(other_plan(name, seen, &ask.plan));
         }
         let plan = self.preflight(admission).plan;
         if plan != ask.plan {
@@ -224,6 +230,13 @@ fn of_member(member: &ServiceName, finding: PreflightFinding) -> PreflightFindin
 
 pub(crate) fn refused(service: &ServiceName, stop: Stop, findings: Vec<PreflightFinding>) -> Refused {
     Refused::Preflight { service: service.to_string(), stop, findings }
+}
+
+/// The caller decided on what is not so any more.
+fn other_plan(service: &ServiceName, seen: &str, now: &str) -> Refused {
+    let short = |plan: &str| plan.chars().take(12).collect::<String>();
+    let message = format!("you looked at plan {}, it is {} now: look again", short(seen), short(now));
+    Refused::Conflict { service: service.to_string(), message, allowed: vec![] }
 }
 
 /// What an emergency overrides is known by its codes, and refuses nothing any more.

@@ -146,6 +146,7 @@ impl Loop {
             by: release.by.clone(),
             reason: Some(reason_of(release)),
             pass: PassRequest::default(),
+            plan: None,
             specs: Arc::default(),
             baked: vec![],
             more: vec![],

@@ -1,5 +1,6 @@
 //! The vocabulary of Staunch. Every noun that two rooms share lives here, valid by construction.
 
+mod access;
 mod actor;
 mod allow_list;
 mod checks;
@@ -24,6 +25,7 @@ mod weight;
 mod who;
 mod worker;
 
+pub use access::{Deed, Role, SessionRecord, TokenRecord};
 pub use actor::Actor;
 pub use allow_list::{ALLOW_LIST_BYTES, ALLOW_LIST_LINES, AllowFlaw, allow_list};
 pub use checks::{CheckKind, CheckLimit, CheckResult, CheckSpec, CheckStatus, ChecksSpec, Freshness};

@@ -92,6 +92,16 @@ pub trait Journal: Send {
     fn of_rollout(&self, rollout: RolloutId) -> Result<Vec<Entry>, JournalError>;
     /// Newest first.
     fn rollouts(&self, service: Option<&ServiceName>, limit: usize) -> Result<Vec<RolloutRow>, JournalError>;
+    /// Those with a lower number, newest first.
+    fn rollouts_before(
+        &self,
+        before: RolloutId,
+        service: Option<&ServiceName>,
+        limit: usize,
+    ) -> Result<Vec<RolloutRow>, JournalError> {
+        let rows = self.rollouts(service, usize::MAX)?;
+        Ok(rows.into_iter().filter(|row| row.id < before).take(limit).collect())
+    }
     /// A number never given before.
     fn next_rollout(&mut self) -> Result<RolloutId, JournalError>;
     /// Walks the whole chain: how many entries, or the first fault.

@@ -9,6 +9,7 @@ mod decide;
 mod desired;
 mod event;
 mod fleet;
+mod house;
 mod infra;
 mod observed;
 mod phase;
@@ -35,6 +36,7 @@ pub use decide::{Snapshot, decide};
 pub use desired::{Desired, DesiredWorkload, desired};
 pub use event::{Cause, Event, ExitCapture, FailureBundle, Replaced, RouteRow};
 pub use fleet::Fleet;
+pub use house::HouseEvent;
 pub use infra::{InfraDue, InfraRun, InfraState, InfraStep};
 pub use observed::{
     Action, ExitRecord, InstanceState, InstanceStatus, MirrorWish, Observed, ObservedSplit, SmokeState,

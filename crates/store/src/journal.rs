@@ -162,13 +162,24 @@ impl Journal for SqliteJournal {
     }
 
     fn rollouts(&self, service: Option<&ServiceName>, limit: usize) -> Result<Vec<RolloutRow>, JournalError> {
+        self.rollouts_before(RolloutId(u64::MAX), service, limit)
+    }
+
+    fn rollouts_before(
+        &self,
+        before: RolloutId,
+        service: Option<&ServiceName>,
+        limit: usize,
+    ) -> Result<Vec<RolloutRow>, JournalError> {
         let condition = if service.is_some() { "service = ?1" } else { "?1 IS NULL" };
-        let sql =
-            format!("SELECT {ROLLOUT_COLUMNS} FROM rollouts WHERE {condition} ORDER BY id DESC LIMIT ?2");
+        let sql = format!(
+            "SELECT {ROLLOUT_COLUMNS} FROM rollouts WHERE {condition} AND id < ?3 ORDER BY id DESC LIMIT ?2"
+        );
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let read = || -> rusqlite::Result<Vec<RolloutRow>> {
             let mut statement = self.connection.prepare_cached(&sql)?;
-            statement.query_map(params![service.map(ServiceName::as_str), limit], rollout_row)?.collect()
+            let values = params![service.map(ServiceName::as_str), limit, signed(before.0)];
+            statement.query_map(values, rollout_row)?.collect()
         };
         read().map_err(|error| self.fail(&error))
     }

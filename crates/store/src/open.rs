@@ -61,7 +61,7 @@ fn connect(path: &Path, access: OpenFlags) -> Result<Connection, JournalError> {
 
 /// The file exists with narrow rights before SQLite writes to it; its log and index inherit them, or had wider ones
 /// from before.
-fn own_file(path: &Path) -> io::Result<()> {
+pub(crate) fn own_file(path: &Path) -> io::Result<()> {
     drop(OpenOptions::new().create(true).truncate(false).write(true).mode(MODE).open(path)?);
     for end in ["", "-wal", "-shm"] {
         let mut name = path.as_os_str().to_owned();
@@ -82,13 +82,13 @@ fn narrow(path: &Path) -> io::Result<()> {
     }
 }
 
-fn configure(connection: &Connection) -> rusqlite::Result<()> {
+pub(crate) fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES)
 }
 
-fn broken(path: &Path, error: &io::Error) -> JournalError {
+pub(crate) fn broken(path: &Path, error: &io::Error) -> JournalError {
     if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
         return JournalError::Full { place: path.parent().unwrap_or(path).display().to_string() };
     }

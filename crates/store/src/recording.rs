@@ -4,7 +4,7 @@
 //! of gzip members, so that every tool reads it (`zcat`), and one that was cut off loses its last second alone.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read as _, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -152,6 +152,25 @@ pub fn read_recording(path: &Path) -> Result<Lines, RecordingError> {
     Ok(if zipped { collect(BufReader::new(MultiGzDecoder::new(reader))) } else { collect(reader) })
 }
 
+/// Gives the lines of a rollout's recording one by one; `false` when there is none. A torn end is left out.
+pub fn read_lines(
+    dir: &Path,
+    rollout: RolloutId,
+    each: &mut dyn FnMut(&str),
+) -> Result<bool, RecordingError> {
+    let path = path_of(dir, rollout);
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(source) => return Err(RecordingError::Unreadable { path, source }),
+    };
+    let text = BufReader::new(MultiGzDecoder::new(BufReader::new(file))).take(MOST_SHOWN);
+    text.lines().map_while(Result::ok).for_each(|line| each(&line));
+    Ok(true)
+}
+
+/// Of a chart nobody waits for more.
+const MOST_SHOWN: u64 = 512 << 20;
 const MOST_TEXT: u64 = 4 << 30;
 
 fn collect(reader: impl BufRead) -> Lines {

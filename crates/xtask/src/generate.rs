@@ -3,12 +3,14 @@
 use std::fs;
 use std::path::PathBuf;
 
+use crate::contract;
 use crate::shell::root;
 
 fn references() -> Vec<(PathBuf, String)> {
     let schema = serde_json::to_string_pretty(&staunch_config::schema()).unwrap_or_default();
     vec![
         (root().join("docs/reference/staunch.schema.json"), schema + "\n"),
+        (root().join(API), serde_json::to_string_pretty(&staunch_api::openapi()).unwrap_or_default() + "\n"),
         (root().join("docs/reference/config-errors.md"), config_errors()),
         (root().join("docs/reference/preflight-findings.md"), preflight_findings()),
     ]
@@ -34,7 +36,24 @@ fn preflight_findings() -> String {
     text
 }
 
+const API: &str = "docs/reference/openapi.json";
+
+/// Nothing that programs rely on is taken out by a slip: who means it removes the old document first.
+fn refuse_broken_promises() -> Result<(), String> {
+    let Ok(committed) = fs::read_to_string(root().join(API)) else { return Ok(()) };
+    let old = serde_json::from_str(&committed).map_err(|error| format!("{API}: {error}"))?;
+    let broken = contract::broken(&old, &staunch_api::openapi());
+    if broken.is_empty() {
+        return Ok(());
+    }
+    let listed = broken.join("\n  ");
+    Err(format!(
+        "the API would no longer have\n  {listed}\nadd beside instead, or remove {API} when it is meant"
+    ))
+}
+
 pub(crate) fn write() -> Result<(), String> {
+    refuse_broken_promises()?;
     for (path, text) in references() {
         let dir = path.parent().ok_or("a reference has no folder")?;
         fs::create_dir_all(dir).map_err(|error| error.to_string())?;

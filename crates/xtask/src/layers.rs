@@ -25,7 +25,7 @@ const ROOMS: [(&str, &[&str]); 15] = [
         "staunch-api",
         &["staunch-model", "staunch-analysis", "staunch-rollout", "staunch-ports", "staunch-control"],
     ),
-    ("xtask", &["staunch-config", "staunch-rollout"]),
+    ("xtask", &["staunch-api", "staunch-config", "staunch-rollout"]),
     ("staunch-bench", &[]),
 ];
 
@@ -35,7 +35,7 @@ const OWNED: [(&str, &[&str]); 6] = [
     ("axum", &["staunch-api"]),
     ("clap", &["staunch"]),
     ("ratatui", &["staunch"]),
-    ("rustls", &["staunch-proxy"]),
+    ("rustls", &["staunch-proxy", "staunch-api"]),
     ("arc-swap", &["staunch-proxy"]),
 ];
 

@@ -1,7 +1,9 @@
 //! Chores of the repository. `cargo xtask` lists them.
 
+mod contract;
 mod dashboard;
 mod examples;
+mod fuzz;
 mod generate;
 mod layers;
 mod setup;
@@ -15,9 +17,10 @@ const HELP: &str = "\
 cargo xtask test       install what the tests need, then run everything CI runs
 cargo xtask setup      only install what the tests need (Debian packages, Python wheels)
 cargo xtask layers     check that every room uses only the rooms below it
-cargo xtask generate   write the generated references (docs/reference)
+cargo xtask generate   write the generated references (docs/reference); refuses to take anything out of the API
 cargo xtask examples   only the examples, with the release build
 cargo xtask dashboard  build the page's files (dashboard/dist)
+cargo xtask fuzz       the released server's API against its own document, for ten minutes
 cargo xtask bench      the proxy beside nginx and Envoy, switching, upgrades, rollback time";
 
 fn main() -> ExitCode {
@@ -29,6 +32,7 @@ fn main() -> ExitCode {
         Some("generate") => generate::write(),
         Some("examples") => examples::run(),
         Some("dashboard") => dashboard::write(),
+        Some("fuzz") => fuzz::long(),
         Some("bench") => shell::run("bash", &["bench/run.sh"]),
         Some(_) | None => {
             say(HELP);

@@ -38,6 +38,14 @@ pub(crate) fn install() -> Result<(), String> {
     Ok(())
 }
 
+/// Makes up requests from the API's document.
+pub(crate) fn install_fuzzer() -> Result<(), String> {
+    if exists(&tools().join("schemathesis").to_string_lossy()) {
+        return Ok(());
+    }
+    install_wheel("schemathesis")
+}
+
 fn packages() -> Result<(), String> {
     let mut missing: Vec<_> =
         PACKAGES.iter().filter(|(program, _)| !found(program)).map(|(_, package)| *package).collect();

@@ -1,6 +1,9 @@
 //! Everything CI runs, in the order in which it fails fastest.
 
-use crate::{dashboard, examples, generate, layers, setup, shell};
+use crate::{dashboard, examples, fuzz, generate, layers, setup, shell};
+
+/// Of made-up requests to the API; `cargo xtask fuzz` goes on for longer.
+const FUZZ_SECONDS: u64 = 75;
 
 pub(crate) fn run() -> Result<(), String> {
     setup::install()?;
@@ -18,6 +21,7 @@ pub(crate) fn run() -> Result<(), String> {
     cargo(&["build", "--release", "--workspace"])?;
     cargo(&["nextest", "run", "--release", "--workspace", "--no-fail-fast"])?;
     cargo(&["test", "--release", "--workspace", "--doc", "--quiet"])?;
+    fuzz::api(FUZZ_SECONDS)?;
     dashboard::test()?;
     examples::run()
 }

@@ -1,5 +1,6 @@
 //! Every address of the API as a method.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,6 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use staunch_rollout::Command;
 
+use super::access::Secret;
 use super::streams::{EventStream, ExportStream, ServiceStream, decode};
 use super::wire::{Asking, ask, body};
 use super::{ClientError, Target};
@@ -37,12 +39,14 @@ pub enum ReportFormat {
 pub struct Client {
     target: Target,
     actor: Option<String>,
+    pub(super) token: Option<Secret>,
+    pub(super) authorities: Option<PathBuf>,
 }
 
 impl Client {
     /// Connects to nothing yet: the first call says whether somebody is there.
     pub fn connect(target: Target) -> Self {
-        Self { target, actor: None }
+        Self { target, actor: None, token: None, authorities: None }
     }
 
     /// Commands are recorded under this name instead of the login name. Only a unix socket's server believes it.
@@ -238,7 +242,7 @@ impl Client {
         self.post("/upgrade", request, LONG).await
     }
 
-    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
         let path = format!("/api/v1{path}");
         decode(&self.text(&self.look(&path, JSON)).await?)
     }
@@ -261,6 +265,8 @@ impl Client {
             method: Method::GET,
             path,
             actor: self.actor.as_deref(),
+            token: self.token.as_ref().map(|secret| secret.0.as_str()),
+            authorities: self.authorities.as_deref(),
             accept,
             last_event_id: None,
             body: Bytes::new(),

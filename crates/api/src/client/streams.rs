@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::ClientError;
 use super::sse::{Frame, Parser};
-use crate::v1::{Entry, ExportLine, Service};
+use crate::v1::{Entry, ExportLine, Reset, Service};
 
 /// The server sends at least a comment every 15 s: three missed ones mean that nobody is there.
 const SILENCE: Duration = Duration::from_secs(45);
@@ -34,6 +34,10 @@ impl EventStream {
             return Err(ClientError::Problem(Box::new(decode(&frame.data)?)));
         }
         self.last = frame.id.or(self.last);
+        if frame.name == "reset" {
+            let Reset { because, .. } = decode(&frame.data)?;
+            return Err(ClientError::Protocol(format!("the stream begins anew: {because}")));
+        }
         decode(&frame.data).map(Some)
     }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,7 +14,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
-use super::{ClientError, Target};
+use super::{ClientError, Target, tls};
 use crate::Problem;
 
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
@@ -25,6 +26,9 @@ pub(super) struct Asking<'a> {
     /// With its query.
     pub(super) path: &'a str,
     pub(super) actor: Option<&'a str>,
+    pub(super) token: Option<&'a str>,
+    /// A PEM file of certificates to trust.
+    pub(super) authorities: Option<&'a Path>,
     pub(super) accept: &'a str,
     pub(super) last_event_id: Option<u64>,
     pub(super) body: Bytes,
@@ -36,7 +40,7 @@ pub(super) struct Asking<'a> {
 pub(super) async fn ask(target: &Target, asking: &Asking<'_>) -> Result<Response<Incoming>, ClientError> {
     let patience = asking.patience;
     let request = request(target, asking)?;
-    let answer = tokio::time::timeout(patience, exchange(target, request)).await;
+    let answer = tokio::time::timeout(patience, exchange(target, asking.authorities, request)).await;
     let late =
         |_| ClientError::unreachable(format!("{target} did not answer within {} s", patience.as_secs()));
     let response = answer.map_err(late)??;
@@ -60,6 +64,15 @@ fn request(target: &Target, asking: &Asking<'_>) -> Result<Request<Full<Bytes>>,
     if let Some(actor) = asking.actor {
         builder = builder.header("x-staunch-actor", actor);
     }
+    if let Some(token) = asking.token {
+        if !target.is_private() {
+            return Err(ClientError::Unreachable {
+                what: format!("the token would travel to {target} in the clear"),
+                fix: "name the server with https://, or unset STAUNCH_TOKEN".to_owned(),
+            });
+        }
+        builder = builder.header(header::AUTHORIZATION, format!("Bearer {token}"));
+    }
     if let Some(id) = asking.last_event_id {
         builder = builder.header("last-event-id", id);
     }
@@ -69,8 +82,17 @@ fn request(target: &Target, asking: &Asking<'_>) -> Result<Request<Full<Bytes>>,
     builder.body(Full::new(asking.body.clone())).map_err(|error| ClientError::Protocol(error.to_string()))
 }
 
-async fn exchange(target: &Target, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, ClientError> {
+async fn exchange(
+    target: &Target,
+    authorities: Option<&Path>,
+    request: Request<Full<Bytes>>,
+) -> Result<Response<Incoming>, ClientError> {
     match target {
+        Target::Tls(authority) => {
+            let (connector, name) = (tls::connector(authorities)?, tls::name(authority)?);
+            let connecting = async { connector.connect(name, TcpStream::connect(authority).await?).await };
+            speak(connecting, target, request).await
+        }
         Target::Unix(path) => speak(UnixStream::connect(path), target, request).await,
         Target::Tcp(authority) => speak(TcpStream::connect(authority), target, request).await,
     }

@@ -3,24 +3,25 @@
 use std::future::Future;
 use std::path::PathBuf;
 
-use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use http::{Extensions, HeaderMap, HeaderValue, StatusCode, header};
-use staunch_control::{DeployOptions, Expect, PassRequest, Refused};
+use axum::{Extension, Json};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use staunch_control::{DeployOptions, Expect, PassRequest};
 use staunch_model::{RolloutId, ServiceName};
-use staunch_rollout::Command;
+use staunch_rollout::{Command, HouseEvent};
 
 use super::rollouts::unknown;
 use crate::app::{App, Shared};
 use crate::codes::Code;
+use crate::etag::Seen;
 use crate::intake::{Asked, rollout_id};
 use crate::problem::{Answer, Refusal};
 use crate::v1::{
     Accepted, CommandRequest, Commanded, DeployRequest, Deployed, Plan, RollbackRequest, UpgradeRequest,
     command_key,
 };
-use crate::who::{Peer, Who};
+use crate::who::Who;
 
 /// What runs, and with which command, comes from the server's own configuration file alone.
 pub(super) async fn deploy(
@@ -31,9 +32,9 @@ pub(super) async fn deploy(
 ) -> Answer<Response> {
     let name = app.service(&name)?;
     let handle = app.handle.clone();
-    let DeployRequest { reason, replace, critical_fix, approved_by, emergency } = asked;
+    let DeployRequest { reason, replace, critical_fix, approved_by, emergency, expect } = asked;
     let pass = PassRequest { critical_fix, approved_by };
-    let options = DeployOptions { reason, replace, emergency, pass };
+    let options = DeployOptions { reason, replace, emergency, pass, plan: expect.plan };
     let deployed = to_the_end(async move { handle.deploy(&name, &by, options).await }).await?;
     Ok(answer_deployed(deployed.into()))
 }
@@ -84,6 +85,7 @@ pub(super) async fn to_rollout(
     command: Command,
     Path(id): Path<String>,
     Who(by): Who,
+    seen: Option<Extension<Seen>>,
     Asked(asked): Asked<CommandRequest>,
 ) -> Answer<Json<Commanded>> {
     let id = rollout_id(&id)?;
@@ -92,7 +94,8 @@ pub(super) async fn to_rollout(
         let detail = format!("the address names rollout {id}, `expect` another");
         return Err(Refusal::new(Code::BadRequest, detail));
     }
-    let expect = Expect { rollout: Some(id.0), step: asked.expect.step };
+    let seen = seen.map(|Extension(seen)| seen).unwrap_or_default();
+    let expect = Expect { rollout: Some(id.0), step: asked.expect.step.or(seen.step) };
     say(&app, service, command, by, asked.reason, expect).await
 }
 
@@ -101,10 +104,13 @@ pub(super) async fn to_service(
     command: Command,
     Path(name): Path<String>,
     Who(by): Who,
+    seen: Option<Extension<Seen>>,
     Asked(asked): Asked<CommandRequest>,
 ) -> Answer<Json<Commanded>> {
     let service = app.service(&name)?;
-    let expect = Expect { rollout: asked.expect.rollout, step: asked.expect.step };
+    let seen = seen.map(|Extension(seen)| seen).unwrap_or_default();
+    let expect =
+        Expect { rollout: asked.expect.rollout.or(seen.rollout), step: asked.expect.step.or(seen.step) };
     say(&app, service, command, by, asked.reason, expect).await
 }
 
@@ -135,15 +141,18 @@ async fn service_of(app: &App, id: RolloutId) -> Answer<ServiceName> {
     app.service(&report.service)
 }
 
-pub(super) async fn to_the_end<T: Send + 'static>(
-    work: impl Future<Output = Result<T, Refused>> + Send + 'static,
-) -> Answer<T> {
+pub(super) async fn to_the_end<T, E>(work: impl Future<Output = Result<T, E>> + Send + 'static) -> Answer<T>
+where
+    T: Send + 'static,
+    E: Into<Refusal> + Send + 'static,
+{
     let done = tokio::spawn(work).await;
-    Ok(done.map_err(|error| Refusal::new(Code::Internal, error.to_string()))??)
+    done.map_err(|error| Refusal::new(Code::Internal, error.to_string()))?.map_err(Into::into)
 }
 
-pub(super) async fn shutdown(State(app): State<Shared>, peer: Extensions) -> Answer<Response> {
-    socket_only(&peer)?;
+/// Who stopped it is worth an entry, but a full disk must not keep it running.
+pub(super) async fn shutdown(State(app): State<Shared>, Who(by): Who) -> Answer<Response> {
+    drop(app.handle.note(HouseEvent::StopAsked, &by).await);
     app.admin.shutdown();
     let message = "control stops; instances and traffic stay as they are".to_owned();
     Ok((StatusCode::ACCEPTED, Json(Accepted { message })).into_response())
@@ -151,11 +160,12 @@ pub(super) async fn shutdown(State(app): State<Shared>, peer: Extensions) -> Ans
 
 pub(super) async fn upgrade(
     State(app): State<Shared>,
-    peer: Extensions,
+    Who(by): Who,
     Asked(asked): Asked<UpgradeRequest>,
 ) -> Answer<Json<Accepted>> {
-    socket_only(&peer)?;
+    let event = HouseEvent::UpgradeAsked { binary: asked.binary.clone() };
     let binary = asked.binary.map(absolute).transpose()?;
+    drop(app.handle.note(event, &by).await);
     let admin = app.admin.clone();
     let done = tokio::task::spawn_blocking(move || admin.upgrade(binary)).await;
     let done = done.map_err(|error| Refusal::new(Code::Internal, error.to_string()))?;
@@ -168,11 +178,4 @@ fn absolute(path: String) -> Answer<PathBuf> {
     let path = PathBuf::from(path);
     let wrong = || Refusal::new(Code::BadRequest, format!("`{}` is not an absolute path", path.display()));
     if path.is_absolute() { Ok(path) } else { Err(wrong()) }
-}
-
-pub(super) fn socket_only(extensions: &Extensions) -> Answer<()> {
-    match extensions.get() {
-        Some(Peer::Unix { .. }) => Ok(()),
-        Some(Peer::Tcp) | None => Err(Refusal::new(Code::SocketOnly, "this came over TCP")),
-    }
 }

@@ -120,7 +120,7 @@ pub(super) async fn rollout(app: &Shared, report: &Report) -> Answer<Response> {
     let id = RolloutId(report.rollout);
     let mut snapshot = Snapshot::begin(app).await?;
     let at = format!("/api/v1/rollouts/{id}");
-    snapshot.put(at.clone(), &rollouts::detail(app, id).await?);
+    snapshot.put(at.clone(), &rollouts::detail(app, id).await?.1);
     snapshot.put(format!("{at}/report"), &v1::Report::from(report));
     snapshot.put(format!("{at}/events"), &film::recorded(app, id).await?);
     Ok(snapshot.document(&report.headline(), &pages::preformatted(&report.text())))
@@ -147,8 +147,7 @@ impl Snapshot {
 
     async fn list(&mut self, app: &Shared, service: Option<&str>) -> Answer<()> {
         let name = service.map(|name| app.service(name)).transpose()?;
-        let rows = app.journal(move |handle| handle.rollouts(name.as_ref(), LISTED)).await?;
-        let list = v1::RolloutList { rollouts: rows.iter().map(v1::RolloutRow::from).collect() };
+        let list = rollouts::listed(app, name, LISTED, None).await?;
         let filter = service.map(|name| format!("service={name}&")).unwrap_or_default();
         self.put(format!("/api/v1/rollouts?{filter}limit={LISTED}"), &list);
         Ok(())

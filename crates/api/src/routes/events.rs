@@ -14,7 +14,8 @@ use crate::codes::Code;
 use crate::follow::Follow;
 use crate::intake::Params;
 use crate::problem::{Answer, Problem, Refusal};
-use crate::stream::{Gone, HEARTBEAT, Writer, respond};
+use crate::routes::live::Live;
+use crate::stream::{Gone, Writer, respond};
 use crate::v1;
 
 #[derive(Debug, Deserialize)]
@@ -24,6 +25,19 @@ pub(super) struct StreamQuery {
     /// recorded from now on.
     after: Option<u64>,
     service: Option<String>,
+    /// Services as they change and samples once a second too, without ids: nothing of them is ever resumed.
+    #[serde(default)]
+    live: bool,
+}
+
+/// A reader that comes back from further behind begins anew: it would take minutes to catch up.
+const RETAINED: u64 = 100_000;
+
+/// Where a stream begins.
+struct Start {
+    after: u64,
+    /// Why what the reader has seen is of no use.
+    reset: Option<String>,
 }
 
 pub(super) async fn stream(
@@ -32,9 +46,13 @@ pub(super) async fn stream(
     Params(query): Params<StreamQuery>,
 ) -> Answer<Response> {
     let service = query.service.map(|name| app.view(&name)).transpose()?.map(|(name, _)| name);
-    let after = start(&app, last_event_id(&headers)?.or(query.after)).await?;
-    let follow = Follow::from(&app, after);
-    Ok(respond(&app, "text/event-stream", move |writer| send(follow, service, writer)))
+    let start = match last_event_id(&headers)? {
+        Some(seen) => resume(app.head().await?, seen),
+        None => Start { after: start(&app, query.after).await?, reset: None },
+    };
+    let follow = Follow::from(&app, start.after);
+    let live = query.live.then(|| Live::new(&app, service.clone()));
+    Ok(respond(&app, "text/event-stream", move |writer| send(follow, start, service, live, writer)))
 }
 
 /// What a reader that comes back has seen. It goes before `after`, which is the address it began with.
@@ -43,6 +61,19 @@ pub(super) fn last_event_id(headers: &HeaderMap) -> Answer<Option<u64>> {
     let number = given.to_str().ok().and_then(|text| text.trim().parse().ok());
     let wrong = || Refusal::new(Code::BadRequest, "`Last-Event-ID` is the sequence of a journal entry");
     number.ok_or_else(wrong).map(Some)
+}
+
+/// A browser comes back by itself and cannot be told anything but by an event.
+fn resume(head: u64, seen: u64) -> Start {
+    let reset = if seen > head {
+        Some(format!("the journal ends at {head}, and {seen} belongs to another one"))
+    } else if head - seen > RETAINED {
+        Some(format!("{seen} is more than {RETAINED} entries behind"))
+    } else {
+        None
+    };
+    let after = if reset.is_some() { head } else { seen };
+    Start { after, reset }
 }
 
 async fn start(app: &App, after: Option<u64>) -> Answer<u64> {
@@ -57,23 +88,50 @@ async fn start(app: &App, after: Option<u64>) -> Answer<u64> {
     }
 }
 
-async fn send(mut follow: Follow, service: Option<ServiceName>, mut writer: Writer) -> Result<(), Gone> {
+async fn send(
+    mut follow: Follow,
+    start: Start,
+    service: Option<ServiceName>,
+    mut live: Option<Live>,
+    mut writer: Writer,
+) -> Result<(), Gone> {
     let ours =
         |entry: &&Arc<staunch_ports::Entry>| service.as_ref().is_none_or(|name| &entry.service == name);
     // The first bytes tell the reader that it is connected.
     writer.heartbeat().await?;
+    if let Some(because) = start.reset {
+        let reset = v1::Reset { sequence: start.after, because };
+        writer.event(Some(start.after), "reset", &reset).await?;
+    }
     loop {
-        match tokio::time::timeout(HEARTBEAT, follow.next()).await {
-            Err(_) => writer.heartbeat().await?,
-            Ok(Ok(Some(batch))) => {
-                for entry in batch.iter().filter(ours) {
-                    writer.event(Some(entry.sequence), &entry.kind, &v1::Entry::from(entry.as_ref())).await?;
+        let quiet = writer.quiet_until();
+        tokio::select! {
+            batch = follow.next() => match batch {
+                Ok(Some(batch)) => {
+                    for entry in batch.iter().filter(ours) {
+                        let shown = v1::Entry::from(entry.as_ref());
+                        writer.event(Some(entry.sequence), &entry.kind, &shown).await?;
+                    }
+                }
+                Ok(None) => return Ok(()),
+                // The reader comes back with its last id once the journal can be read again.
+                Err(refusal) => return writer.event(None, "problem", &Problem::from(refusal)).await,
+            },
+            () = changed(&mut live) => {
+                if let Some(live) = &mut live {
+                    live.send(&mut writer).await?;
                 }
             }
-            Ok(Ok(None)) => return Ok(()),
-            // The reader comes back with its last id once the journal can be read again.
-            Ok(Err(refusal)) => return writer.event(None, "problem", &Problem::from(refusal)).await,
+            () = tokio::time::sleep_until(quiet) => writer.heartbeat().await?,
         }
+    }
+}
+
+/// Never, for who asked for the journal alone.
+async fn changed(live: &mut Option<Live>) {
+    match live {
+        Some(live) => live.changed().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -8,7 +8,7 @@ use axum::extract::State;
 use crate::app::Shared;
 use crate::codes::Code;
 use crate::problem::{Answer, Refusal};
-use crate::v1::Meta;
+use crate::v1::{Document, Meta};
 
 /// The loop turns at least once a second: three are enough to say that it does not.
 const TURN_PATIENCE: Duration = Duration::from_secs(3);
@@ -27,6 +27,11 @@ pub(super) async fn describe(app: &Shared) -> Answer<Meta> {
         tcp: app.tcp.to_string(),
         journal_sequence: app.head().await?,
     })
+}
+
+/// What this very server takes and answers.
+pub(super) async fn openapi() -> Json<Document> {
+    Json(Document(crate::openapi::openapi()))
 }
 
 /// The process answers.

@@ -1,11 +1,16 @@
 //! What pages say without scripts. Everything that is shown is escaped.
 
 use axum::extract::Path;
+use axum::response::{IntoResponse, Response};
+use http::header;
 use staunch_control::ServiceView;
 
 use crate::app::Shared;
 use crate::codes::{Code, code};
 use crate::problem::{Answer, Refusal};
+
+const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;\
+color-scheme:light dark}pre{overflow:auto;font-size:14px}td,th{text-align:left;padding:.2rem 1rem .2rem 0}";
 
 /// The services as a table, for browsers without scripts.
 pub(super) fn overview(app: &Shared) -> String {
@@ -49,6 +54,30 @@ pub(super) async fn error(Path(name): Path<String>) -> Answer<String> {
 
 pub(super) fn preformatted(text: &str) -> String {
     format!("<p><a href=\"/\">Services</a></p><pre>{}</pre>", escape(text))
+}
+
+/// What a browser sees that may not look.
+pub(crate) fn locked_out(refusal: Refusal) -> Response {
+    let problem = crate::Problem::from(refusal);
+    let body = format!(
+        "<h1>{}</h1><p>{}.</p><p>{}</p>",
+        escape(&problem.title),
+        escape(&problem.detail),
+        escape(&problem.help)
+    );
+    let mut response = html(&problem.title, &body);
+    *response.status_mut() =
+        http::StatusCode::from_u16(problem.status).unwrap_or(http::StatusCode::FORBIDDEN);
+    response
+}
+
+pub(super) fn html(title: &str, body: &str) -> Response {
+    let page = format!(
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
+<meta name=\"viewport\" content=\"width=device-width\"><title>{}</title><style>{STYLE}</style>{body}</html>\n",
+        escape(title)
+    );
+    ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], page).into_response()
 }
 
 pub(super) fn escape(text: &str) -> String {

@@ -1,15 +1,14 @@
-//! Freezes and approvals. Whose word it is matters more than for other commands, so a name that proves nothing (TCP) may
+//! Freezes and approvals. Whose word it is matters more than for other commands, so somebody whose name proves nothing may
 //! freeze, which only ever makes things safer, but neither approve nor reject.
 
 use axum::Json;
 use axum::extract::{Path, State};
-use http::Extensions;
 
-use super::commands::{socket_only, to_the_end};
+use super::commands::to_the_end;
 use crate::app::Shared;
 use crate::intake::Asked;
 use crate::problem::Answer;
-use crate::v1::{Accepted, Approval, FreezeRequest, Frozen, ReasonRequest};
+use crate::v1::{Accepted, Approval, FreezeRequest, Frozen, ReasonRequest, VoteRequest};
 use crate::who::Who;
 
 pub(super) async fn freeze(
@@ -42,35 +41,33 @@ pub(super) async fn unfreeze(
 pub(super) async fn approve(
     app: State<Shared>,
     name: Path<String>,
-    peer: Extensions,
     who: Who,
-    asked: Asked<ReasonRequest>,
+    asked: Asked<VoteRequest>,
 ) -> Answer<Json<Approval>> {
-    vote(app, name, &peer, who, asked, true).await
+    vote(app, name, who, asked, true).await
 }
 
 pub(super) async fn reject(
     app: State<Shared>,
     name: Path<String>,
-    peer: Extensions,
     who: Who,
-    asked: Asked<ReasonRequest>,
+    asked: Asked<VoteRequest>,
 ) -> Answer<Json<Approval>> {
-    vote(app, name, &peer, who, asked, false).await
+    vote(app, name, who, asked, false).await
 }
 
 async fn vote(
     State(app): State<Shared>,
     Path(name): Path<String>,
-    peer: &Extensions,
     Who(by): Who,
-    Asked(asked): Asked<ReasonRequest>,
+    Asked(asked): Asked<VoteRequest>,
     agrees: bool,
 ) -> Answer<Json<Approval>> {
-    socket_only(peer)?;
     let name = app.service(&name)?;
     let handle = app.handle.clone();
-    let reason = asked.reason.unwrap_or_default();
-    let ask = to_the_end(async move { handle.vote(&name, &by, agrees, &reason).await }).await?;
+    let VoteRequest { reason, expect } = asked;
+    let reason = reason.unwrap_or_default();
+    let voting = async move { handle.vote(&name, &by, agrees, &reason, expect.plan).await };
+    let ask = to_the_end(voting).await?;
     Ok(Json(Approval::from(&ask)))
 }

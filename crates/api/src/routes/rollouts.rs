@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::response::Response;
 use serde::Deserialize;
-use staunch_model::{RolloutId, Timestamp};
+use staunch_model::{RolloutId, ServiceName, Timestamp};
 use tokio::time::Instant;
 
 use crate::app::{App, Shared};
 use crate::codes::Code;
+use crate::cursor::List;
+use crate::etag;
 use crate::follow::Follow;
 use crate::intake::{Params, rollout_id, span};
 use crate::problem::{Answer, Refusal};
@@ -17,8 +20,6 @@ use crate::v1::{Rollout, RolloutDetail, RolloutList, RolloutRow};
 
 const LISTED: usize = 20;
 const MOST_LISTED: usize = 1_000;
-/// Far more rollouts than one data directory sees: the list is searched by number.
-const ALL: usize = 1_000_000;
 /// The loop turns at least this often.
 const TURN: Duration = Duration::from_secs(1);
 /// Longest wait of a long poll.
@@ -29,6 +30,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(120);
 pub(super) struct ListQuery {
     service: Option<String>,
     limit: Option<usize>,
+    cursor: Option<String>,
 }
 
 pub(super) async fn list(
@@ -37,8 +39,27 @@ pub(super) async fn list(
 ) -> Answer<Json<RolloutList>> {
     let service = query.service.map(|name| app.view(&name)).transpose()?.map(|(name, _)| name);
     let limit = query.limit.unwrap_or(LISTED).min(MOST_LISTED);
-    let rows = app.journal(move |handle| handle.rollouts(service.as_ref(), limit)).await?;
-    Ok(Json(RolloutList { rollouts: rows.iter().map(RolloutRow::from).collect() }))
+    listed(&app, service, limit, query.cursor).await.map(Json)
+}
+
+/// A page of rollouts, newest first.
+pub(super) async fn listed(
+    app: &Shared,
+    service: Option<ServiceName>,
+    limit: usize,
+    cursor: Option<String>,
+) -> Answer<RolloutList> {
+    let asked = format!("rollouts {}", service.as_ref().map(ServiceName::as_str).unwrap_or_default());
+    let list = List::of(app, &asked).await?;
+    let before = cursor.map(|cursor| list.position(&cursor)).transpose()?.unwrap_or(u64::MAX);
+    let before = RolloutId(before);
+    // One more tells whether there is a next page.
+    let mut rows =
+        app.journal(move |handle| handle.rollouts_before(before, service.as_ref(), limit + 1)).await?;
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let next_cursor = rows.last().filter(|_| more).map(|last| list.cursor(last.id.0));
+    Ok(RolloutList { rollouts: rows.iter().map(RolloutRow::from).collect(), next_cursor })
 }
 
 #[derive(Debug, Deserialize)]
@@ -54,7 +75,7 @@ pub(super) async fn one(
     State(app): State<Shared>,
     Path(id): Path<String>,
     Params(query): Params<OneQuery>,
-) -> Answer<Json<RolloutDetail>> {
+) -> Answer<Response> {
     let id = rollout_id(&id)?;
     let wait = query.wait.as_deref().map(span).transpose()?.unwrap_or_default();
     if !wait.is_zero() {
@@ -68,7 +89,8 @@ pub(super) async fn one(
             shown(&app, at).await;
         }
     }
-    detail(&app, id).await.map(Json)
+    let (tag, detail) = detail(&app, id).await?;
+    Ok(etag::with(&tag, Json(detail)))
 }
 
 /// When the last of the new events was recorded; `None` when there was none in time.
@@ -102,14 +124,13 @@ async fn shown(app: &App, at: Timestamp) {
     drop(tokio::time::timeout(TURN, turned).await);
 }
 
-pub(super) async fn detail(app: &App, id: RolloutId) -> Answer<RolloutDetail> {
+/// With its tag.
+pub(super) async fn detail(app: &App, id: RolloutId) -> Answer<(String, RolloutDetail)> {
     // The cursor is read before the state: an event in between is seen twice rather than never.
     let sequence = app.head().await?;
-    let rows = app.journal(|handle| handle.rollouts(None, ALL)).await?;
-    let row = rows.iter().find(|row| row.id == id).ok_or_else(|| unknown(id))?;
-    let view = app.handle.view(&row.service);
-    let live = view.and_then(|view| view.rollout.as_ref().filter(|live| live.id == id.0).map(Rollout::from));
-    Ok(RolloutDetail { row: row.into(), live, sequence })
+    let (row, live) = app.rollout(id).await?;
+    let tag = etag::of_rollout(&row, live.as_ref());
+    Ok((tag, RolloutDetail { row: (&row).into(), live: live.as_ref().map(Rollout::from), sequence }))
 }
 
 pub(super) fn unknown(id: RolloutId) -> Refusal {

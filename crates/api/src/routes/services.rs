@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::response::Response;
 use serde::Deserialize;
 use staunch_control::ServiceView;
 use staunch_model::InstanceId;
@@ -9,6 +10,7 @@ use staunch_rollout::InstanceStatus;
 
 use crate::app::{App, Shared};
 use crate::codes::Code;
+use crate::etag;
 use crate::intake::Params;
 use crate::problem::{Answer, Refusal};
 use crate::v1::{InstanceLog, Logs, Service, ServiceList};
@@ -26,9 +28,9 @@ pub(super) fn listed(app: &App) -> ServiceList {
     ServiceList { services }
 }
 
-pub(super) async fn one(State(app): State<Shared>, Path(name): Path<String>) -> Answer<Json<Service>> {
+pub(super) async fn one(State(app): State<Shared>, Path(name): Path<String>) -> Answer<Response> {
     let (_, view) = app.view(&name)?;
-    Ok(Json(Service::from(view.as_ref())))
+    Ok(etag::with(&etag::of_service(&view), Json(Service::from(view.as_ref()))))
 }
 
 #[derive(Debug, Deserialize)]

@@ -3,11 +3,12 @@
 use serde::{Deserialize, Serialize};
 use staunch_analysis::budget as analysis;
 use staunch_control::BudgetView;
+use utoipa::ToSchema;
 
 use super::{RolloutRow, Time, wire_name};
 
 /// How a service stands with its error budget.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Budget {
     pub window_ms: u64,
     /// When counting began, and whether that covers the window.
@@ -35,7 +36,7 @@ pub struct Budget {
     pub spend: Option<Spend>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Objective {
     /// `availability` or `latency`.
     pub kind: String,
@@ -52,7 +53,7 @@ pub struct Objective {
 }
 
 /// One alert rule: it fires when both windows burn at least `factor` times as fast as the budget bears.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct BurnRate {
     /// `page` or `ticket`.
     pub urgency: String,
@@ -65,7 +66,7 @@ pub struct BurnRate {
     pub fires: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Spend {
     pub objective: String,
     pub bad_requests: u64,
@@ -76,7 +77,7 @@ pub struct Spend {
 }
 
 /// One service's budget and what its rollouts took.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ServiceBudget {
     pub service: String,
     /// Absent without `[slo]`.

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use staunch_analysis::CohortReading;
+use utoipa::ToSchema;
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Cohort {
     /// Judged since the rollout began, and how many of them failed.
     pub requests: u64,

@@ -3,13 +3,14 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use staunch_model::Actor;
-use staunch_rollout::Event;
+use staunch_rollout::{Event, HouseEvent};
+use utoipa::ToSchema;
 
 use super::Time;
 use crate::redact::mask_environment;
 
 /// One recorded event.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Entry {
     pub sequence: u64,
     pub at: Time,
@@ -34,7 +35,6 @@ impl From<&staunch_ports::Entry> for Entry {
     fn from(entry: &staunch_ports::Entry) -> Self {
         let mut body = entry.body.clone();
         let masked = mask_environment(&mut body);
-        let event: Option<Event> = serde_json::from_value(entry.body.clone()).ok();
         Self {
             sequence: entry.sequence,
             at: entry.at.into(),
@@ -43,13 +43,22 @@ impl From<&staunch_ports::Entry> for Entry {
             service: entry.service.to_string(),
             rollout: entry.rollout.map(|rollout| rollout.0),
             kind: entry.kind.clone(),
-            line: event.and_then(|event| event.line()),
+            line: line(entry),
             body,
             masked,
             previous: entry.previous.clone(),
             hash: entry.hash.clone(),
         }
     }
+}
+
+fn line(entry: &staunch_ports::Entry) -> Option<String> {
+    if HouseEvent::is_kind(&entry.kind) {
+        let event: HouseEvent = serde_json::from_value(entry.body.clone()).ok()?;
+        return Some(event.line());
+    }
+    let event: Event = serde_json::from_value(entry.body.clone()).ok()?;
+    event.line()
 }
 
 fn actor_kind(actor: &Actor) -> &'static str {
@@ -59,8 +68,16 @@ fn actor_kind(actor: &Actor) -> &'static str {
     }
 }
 
+/// What the reader of the stream has seen is of no use: everything is to be read anew, and the stream goes on behind
+/// `sequence`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Reset {
+    pub sequence: u64,
+    pub because: String,
+}
+
 /// A page of the journal.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Entries {
     pub entries: Vec<Entry>,
     /// `after` of the next page.
@@ -68,7 +85,7 @@ pub struct Entries {
 }
 
 /// A line of the audit export.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ExportLine {
     #[serde(flatten)]
     pub entry: Entry,

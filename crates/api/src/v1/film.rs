@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 use staunch_analysis as analysis;
+use utoipa::ToSchema;
 
 use super::{Band, Time, wire_name};
 
 /// At most 600 points, oldest first; a stretch without a report has none.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Film {
     pub rollout: u64,
     /// What a point covers: a tenth of a second, doubled as often as the rollout's length takes.
@@ -17,7 +18,7 @@ pub struct Film {
     pub points: Vec<FilmPoint>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct FilmPoint {
     /// The end of what it covers.
     pub at: Time,
@@ -31,7 +32,7 @@ pub struct FilmPoint {
 }
 
 /// What one side did. Quantiles are absent without a request.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct FilmSide {
     pub requests: u64,
     pub failed: u64,
@@ -41,7 +42,7 @@ pub struct FilmSide {
 }
 
 /// A gate as it stood at the end of the point: the bands are those of the test that decides.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct FilmGate {
     pub outcome: String,
     pub canary: Option<Band>,

@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 use staunch_analysis as analysis;
+use utoipa::ToSchema;
 
 use super::{Cohort, Shadow, wire_name};
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Judgement {
     /// The split it was made under.
     pub generation: u64,
@@ -35,7 +36,7 @@ pub struct Judgement {
     pub cohort: Option<Cohort>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Gate {
     pub gate: String,
     /// `pass`, `fail`, `undecided` or `no-data`.
@@ -65,7 +66,7 @@ pub struct Gate {
 }
 
 /// One kind of evidence of harm.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Source {
     /// `errors vs stable`, `latency vs stable + 10 %`, `limit 1 %`, `gross failure`.
     pub source: String,
@@ -76,7 +77,7 @@ pub struct Source {
 
 /// For a limit on a share both ends are that share; for errors against stable `least` is the ratio of the rates and
 /// `most` their difference as a share.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Bounds {
     pub least: Option<f64>,
     pub most: Option<f64>,
@@ -85,7 +86,7 @@ pub struct Bounds {
 }
 
 /// An estimate with its confidence sequence, in the gate's unit (a share, or microseconds).
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Band {
     pub estimate: f64,
     pub low: f64,
@@ -95,7 +96,7 @@ pub struct Band {
     pub events: u64,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Finding {
     /// `stable-is-bad-too`, `sample-ratio-mismatch`, `error-spike`, `trigger-warning`, `shared-dependency` or
     /// `cohort-too-large`.

@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 use staunch_control::{PlanView, PlannedStep};
+use utoipa::ToSchema;
 
 use super::{Budget, PolicyFinding, Vetting};
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Plan {
     pub service: String,
     pub from: Option<String>,
@@ -41,7 +42,7 @@ pub struct Plan {
     pub plan: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PlanStep {
     pub weight_ratio: f64,
     pub hold_ms: u64,

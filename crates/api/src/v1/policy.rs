@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 use staunch_rollout::{Ask, Freeze, PreflightFinding};
+use utoipa::ToSchema;
 
 use super::Time;
 
 /// Something that speaks against a deploy, or that a person should know before.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PolicyFinding {
     pub code: String,
     /// `error` refuses the deploy; `warning` and `note` do not.
@@ -40,7 +41,7 @@ impl From<&PreflightFinding> for PolicyFinding {
 }
 
 /// A person has said that nothing changes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Frozen {
     pub by: String,
     pub reason: String,
@@ -57,7 +58,7 @@ impl From<&Freeze> for Frozen {
 }
 
 /// A change that waits for others to agree.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Approval {
     /// Always `approval`, as in a rollout's `waiting`.
     pub waiting_on: String,
@@ -98,7 +99,7 @@ impl From<&Ask> for Approval {
     }
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct FreezeRequest {
     pub reason: Option<String>,
@@ -106,8 +107,16 @@ pub struct FreezeRequest {
     pub until: Option<Time>,
 }
 
-/// For `unfreeze`, `approve` and `reject`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// For `approve` and `reject`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct VoteRequest {
+    pub reason: Option<String>,
+    pub expect: super::ExpectPlan,
+}
+
+/// For `unfreeze` and `revoke`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReasonRequest {
     pub reason: Option<String>,

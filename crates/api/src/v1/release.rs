@@ -3,23 +3,24 @@
 use serde::{Deserialize, Serialize};
 use staunch_control::{MemberView, ReleaseView};
 use staunch_rollout::{MemberState, ReleaseOutcome};
+use utoipa::ToSchema;
 
 use super::Time;
 
 /// The answer to a release that was started or aborted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ReleaseAccepted {
     pub release: u64,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReleaseRequest {
     pub reason: Option<String>,
 }
 
 /// Several services that go to new versions together.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Release {
     pub id: u64,
     pub name: String,
@@ -28,6 +29,7 @@ pub struct Release {
     pub started_at: Time,
     pub ended_at: Option<Time>,
     /// `promoted`, `rolled-back` or `aborted`; null while it is under way.
+    #[schema(value_type = Option<String>)]
     pub outcome: Option<ReleaseOutcome>,
     /// The member that did not make it, and why; the release's own name when a person ended it.
     pub failed: Option<String>,
@@ -36,7 +38,7 @@ pub struct Release {
     pub members: Vec<Member>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Member {
     pub service: String,
     pub from: Option<String>,

@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 use staunch_model as model;
 use staunch_rollout as rollout;
+use utoipa::ToSchema;
 
 use super::{Exit, Gate, Judgement, Time, Vetting, WhyBack, wire_name};
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Report {
     pub rollout: u64,
     pub service: String,
@@ -54,7 +55,7 @@ pub struct Report {
 }
 
 /// A command around the version that was run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct InfraRun {
     /// `apply`, `verify` or `undo`.
     pub step: String,
@@ -77,7 +78,7 @@ impl From<&rollout::InfraRun> for InfraRun {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Route {
     /// `GET /orders/:id`
     pub route: String,
@@ -86,7 +87,7 @@ pub struct Route {
 }
 
 /// First attempts by how they ended.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Outcomes {
     pub assigned: u64,
     /// Those that say something about the version, and those of them that count against it.
@@ -106,7 +107,7 @@ pub struct Outcomes {
     pub retried: u64,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Failure {
     pub at: Time,
     pub revision: String,
@@ -123,7 +124,7 @@ pub struct Failure {
 }
 
 /// One instance of the new revision as it was left.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct InstanceEnd {
     pub instance: String,
     pub pid: Option<u32>,
@@ -135,7 +136,7 @@ pub struct InstanceEnd {
     pub log: Vec<String>,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Cost {
     pub canary_requests: u64,
     pub failed: u64,
@@ -148,7 +149,7 @@ pub struct Cost {
 }
 
 /// What the rollout took of the error budget.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct BudgetCost {
     pub objective: String,
     pub bad_requests: u64,
@@ -158,7 +159,7 @@ pub struct BudgetCost {
     pub window_ms: u64,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FreezePass {
     pub critical_fix: bool,
     pub by: String,
@@ -185,7 +186,7 @@ impl From<&rollout::FreezePass> for FreezePass {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TimelineRow {
     pub at: Time,
     pub actor: String,

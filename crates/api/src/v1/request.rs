@@ -1,8 +1,9 @@
 //! What commands carry. All of it is optional; unknown keys are errors, since a misspelt guard would not guard.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DeployRequest {
     pub reason: Option<String>,
@@ -14,9 +15,17 @@ pub struct DeployRequest {
     pub approved_by: Option<String>,
     /// Why windows and freezes are overridden; without it they hold.
     pub emergency: Option<String>,
+    pub expect: ExpectPlan,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// The digest of the plan that the caller saw: refused (409) when it is another one by now.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExpectPlan {
+    pub plan: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CommandRequest {
     pub reason: Option<String>,
@@ -24,7 +33,7 @@ pub struct CommandRequest {
 }
 
 /// What the caller believes: the command is refused (409) when the world has moved on.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Expect {
     pub rollout: Option<u64>,
@@ -32,7 +41,7 @@ pub struct Expect {
     pub step: Option<usize>,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RollbackRequest {
     /// Label, digest or the beginning of a digest; without it the revision before.
@@ -40,7 +49,7 @@ pub struct RollbackRequest {
     pub reason: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct UpgradeRequest {
     /// Absolute path of the new binary; without it the one that the server was started from.

@@ -3,11 +3,12 @@
 use serde::{Deserialize, Serialize};
 use staunch_control::RolloutView;
 use staunch_rollout::{Cause, Pace, Phase};
+use utoipa::ToSchema;
 
 use super::{Judgement, Time, Trigger, wire_name};
 
 /// A line of the list.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RolloutRow {
     pub id: u64,
     pub service: String,
@@ -29,13 +30,16 @@ pub struct RolloutRow {
 }
 
 /// Newest first.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RolloutList {
     pub rollouts: Vec<RolloutRow>,
+    /// Absent at the end.
+    #[serde(default)]
+    pub next_cursor: Option<String>,
 }
 
 /// One rollout; `live` while it is its service's present or last one.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RolloutDetail {
     #[serde(flatten)]
     pub row: RolloutRow,
@@ -45,7 +49,7 @@ pub struct RolloutDetail {
 }
 
 /// A rollout as the loop sees it now.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Rollout {
     pub id: u64,
     pub kind: String,
@@ -86,14 +90,14 @@ pub struct Rollout {
     pub traffic_back_ms: Option<u64>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Pause {
     pub by: String,
     pub reason: String,
     pub since: Time,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WhyBack {
     /// `gate-failed`, `crash-loop`, `aborted`, …
     pub code: String,
@@ -104,7 +108,7 @@ pub struct WhyBack {
 }
 
 /// Why it is not going on right now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Waiting {
     /// `evidence`, `hold`, `health`, `approval`, …
     pub on: String,
@@ -209,7 +213,7 @@ pub(crate) fn command_key(name: &str) -> String {
 }
 
 /// The answer to a deploy or a rollback.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case", tag = "result")]
 pub enum Deployed {
     Started {
@@ -245,14 +249,14 @@ impl From<staunch_control::Deployed> for Deployed {
 }
 
 /// The answer to a command: which rollout heard it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Commanded {
     pub rollout: u64,
     pub command: String,
 }
 
 /// Milliseconds from now: half the time less than `median_ms`, nine times in ten between the other two.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Eta {
     pub low_ms: u64,
     pub median_ms: u64,

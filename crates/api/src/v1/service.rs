@@ -3,15 +3,16 @@
 use serde::{Deserialize, Serialize};
 use staunch_control::ServiceView;
 use staunch_rollout::{ExitRecord, InstanceState, InstanceStatus};
+use utoipa::ToSchema;
 
 use super::{Approval, Budget, Frozen, Rollout, Time};
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ServiceList {
     pub services: Vec<Service>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Service {
     pub name: String,
     /// The address users call; empty for a worker.
@@ -56,7 +57,7 @@ pub struct Service {
 }
 
 /// The last ten seconds of one side.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Traffic {
     pub requests_per_second: f64,
     pub error_ratio: Option<f64>,
@@ -64,7 +65,7 @@ pub struct Traffic {
 }
 
 /// Requests, failed ones and the 95th percentile of one second.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Point {
     pub at: Time,
     pub stable: u64,
@@ -75,7 +76,15 @@ pub struct Point {
     pub canary_p95_ms: Option<f64>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// One second of a service, in the event stream.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ServiceSample {
+    pub service: String,
+    #[serde(flatten)]
+    pub point: Point,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Instance {
     pub id: String,
     /// The revision's digest.
@@ -101,7 +110,7 @@ pub struct Instance {
     pub probe: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Exit {
     pub at: Time,
     /// `exit status 1`, `killed by SIGKILL`.
@@ -110,12 +119,12 @@ pub struct Exit {
 }
 
 /// The last lines of several instances.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Logs {
     pub logs: Vec<InstanceLog>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct InstanceLog {
     pub instance: String,
     pub revision: String,

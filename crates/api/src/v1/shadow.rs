@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 use staunch_analysis as analysis;
 use staunch_model as model;
+use utoipa::ToSchema;
 
 use super::{Time, wire_name};
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Shadow {
     /// `pass`, `fail`, `undecided` or `no-data`.
     pub outcome: String,
@@ -27,7 +28,7 @@ pub struct Shadow {
     pub examples: Vec<ShadowExample>,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ShadowCounts {
     pub pairs: u64,
     /// Pairs in which only the shadow failed, and only stable did.
@@ -45,7 +46,7 @@ pub struct ShadowCounts {
     pub controls: u64,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ShadowTest {
     /// `errors`, `latency` or `differences`.
     pub test: String,
@@ -58,7 +59,7 @@ pub struct ShadowTest {
 }
 
 /// Two answers to one request that should be the same.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ShadowExample {
     pub at: Time,
     pub method: String,
@@ -70,7 +71,7 @@ pub struct ShadowExample {
     pub differences: Vec<ShadowDifference>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ShadowDifference {
     /// `status`, `header NAME`, `body`, or a path into JSON.
     pub place: String,

@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 use staunch_analysis::{TriggerReading, TriggerState};
+use utoipa::ToSchema;
 
 use super::{Time, wire_name};
 
 /// One limit of one trigger.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Trigger {
     /// As in the file: `error-rate`, `dependency db`.
     pub trigger: String,

@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 use staunch_analysis as analysis;
 use staunch_model as model;
 use staunch_rollout as rollout;
+use utoipa::ToSchema;
 
 use super::wire_name;
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Vetting {
     pub checks: Vec<Check>,
     /// Absent when the file asks for no score.
@@ -19,7 +20,7 @@ pub struct Vetting {
     pub lines: Vec<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Check {
     /// Its key in `[checks]`.
     pub kind: String,
@@ -32,7 +33,7 @@ pub struct Check {
     pub coverage_ratio: Option<f64>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Confidence {
     /// 0 to 100.
     pub score: u8,
@@ -46,7 +47,7 @@ pub struct Confidence {
     pub reliability: Reliability,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Factor {
     pub factor: String,
     pub part_ratio: Option<f64>,
@@ -56,21 +57,21 @@ pub struct Factor {
 }
 
 /// How true the chances were that history gave before past releases.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Reliability {
     pub releases: u64,
     pub brier: Option<f64>,
     pub table: Vec<ReliabilityRow>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ReliabilityRow {
     pub said_ratio: f64,
     pub came_ratio: f64,
     pub releases: u64,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Objection {
     pub code: String,
     /// The key in the file.

@@ -1,5 +1,6 @@
 //! The real server on real sockets, over the real loop, with a fake machine and a journal in memory.
 
+mod access;
 mod admin;
 mod audit;
 mod budgets;
@@ -7,8 +8,10 @@ mod events;
 mod guards;
 mod listening;
 mod page;
+mod protocol;
 mod raw;
 mod refusals;
+mod resources;
 mod slow_disk;
 mod story;
 mod world;

@@ -5,14 +5,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use staunch_api::client::{Client, Target};
-use staunch_api::v1::{DeployRequest, Deployed, Service};
-use staunch_api::{Admin, ServeOptions, Serving, serve};
+use staunch_api::v1::{DeployRequest, Deployed, DoctorCheck, Service, Validation};
+use staunch_api::{Admin, Desk, Door, ServeOptions, Serving, serve};
 use staunch_control::{Control, Handle, Parts};
 use staunch_model::{
-    EdgeSpec, EvidenceSpec, HealthSpec, Limits, ProbeSpec, ProbeTarget, ServiceName, ServiceSpec, ShieldSpec,
-    Step, StopSpec, Strategy, TriggerSpec, Weight,
+    EdgeSpec, EvidenceSpec, HealthSpec, Limits, ProbeSpec, ProbeTarget, RolloutId, ServiceName, ServiceSpec,
+    ShieldSpec, Step, StopSpec, Strategy, TriggerSpec, Weight,
 };
-use staunch_ports::fake::{FakePlatform, MemoryJournal};
+use staunch_ports::fake::{FakePlatform, MemoryJournal, MemoryKeyring};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) const SECRET: &str = "hunter2-of-the-database";
@@ -34,6 +34,31 @@ impl Admin for FakeAdmin {
             Some(path) => Err(format!("{} is not Staunch", path.display())),
             None => Ok("replaced".to_owned()),
         }
+    }
+}
+
+/// Knows one file, one machine and one recording.
+#[derive(Default)]
+pub(crate) struct FakeDesk {
+    pub(crate) recording: Vec<String>,
+}
+
+impl Desk for FakeDesk {
+    fn validate(&self, text: &str, environment: Option<&str>) -> Validation {
+        let (valid, services) =
+            (text.starts_with("service"), environment.map(str::to_owned).into_iter().collect());
+        Validation { valid, findings: vec![], services }
+    }
+    fn doctor(&self) -> Vec<DoctorCheck> {
+        let (id, state, text) = ("data.space".to_owned(), "ok".to_owned(), "enough".to_owned());
+        vec![DoctorCheck { id, state, text, fix: None }]
+    }
+    fn environments(&self) -> Result<Vec<String>, String> {
+        Ok(vec!["production".to_owned(), "staging".to_owned()])
+    }
+    fn recording(&self, _: RolloutId, line: &mut dyn FnMut(&str)) -> Result<bool, String> {
+        self.recording.iter().for_each(|text| line(text));
+        Ok(!self.recording.is_empty())
     }
 }
 
@@ -127,9 +152,13 @@ pub(crate) fn options(dir: &tempfile::TempDir, admin: Arc<dyn Admin>) -> ServeOp
     ServeOptions {
         tcp: ([127, 0, 0, 1], 0).into(),
         unix: dir.path().join("api.sock"),
+        door: Door::default(),
+        keyring: Arc::new(Mutex::new(MemoryKeyring::default())),
+        environment: None,
         version: "9.9.9".to_owned(),
         data_dir: dir.path().to_owned(),
         admin,
+        desk: Arc::new(FakeDesk::default()),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 
 use serde_json::json;
+use staunch_api::v1::DoctorCheck;
 use staunch_model::ServiceSpec;
 use staunch_ports::Journal as _;
 
@@ -98,6 +99,20 @@ fn word(state: State) -> &'static str {
         State::Warn => "warn",
         State::Fail => "fail",
     }
+}
+
+/// What the server can say of itself: everything but whether it runs.
+pub(crate) fn of_server(term: &Term, place: &Place) -> Vec<DoctorCheck> {
+    let (config, services) = check_config(term, place);
+    let mut checks = vec![config, check_data(place), check_space(place), check_descriptors()];
+    checks.extend(services.iter().flat_map(|service| check_service(service, true)));
+    let shown = |check: Check| DoctorCheck {
+        id: check.id.to_owned(),
+        state: word(check.state).to_owned(),
+        text: check.text,
+        fix: check.fix,
+    };
+    checks.into_iter().map(shown).collect()
 }
 
 fn check_config(term: &Term, place: &Place) -> (Check, Vec<ServiceSpec>) {

@@ -1,5 +1,6 @@
 //! One module per kind of command.
 
+pub(crate) mod access;
 pub(crate) mod budget;
 pub(crate) mod doctor;
 pub(crate) mod judge;

@@ -121,6 +121,7 @@ pub(crate) async fn deploy_when_approved(
         critical_fix: args.critical_fix,
         approved_by: args.approved_by.clone(),
         emergency,
+        expect: staunch_api::v1::ExpectPlan::default(),
     };
     loop {
         let answer = remote.deploy(service, &request).await;

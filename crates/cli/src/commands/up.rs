@@ -3,18 +3,19 @@
 use std::io::{Read as _, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use staunch_api::{Admin, ServeOptions};
-use staunch_config::Project;
+use staunch_api::{Admin, Door, ServeOptions, SharedKeyring, TlsFiles};
+use staunch_config::{ControlSpec, Project};
 use staunch_control::{Control, DeployOptions, Handle, Parts, Refused, ReleaseSource, SpecSource};
 use staunch_local::{LocalOptions, LocalPlatform};
 use staunch_model::ServiceName;
 use staunch_rollout::Event;
-use staunch_store::{FileAttestor, FileRecorder, SqliteJournal};
+use staunch_store::{FileAttestor, FileRecorder, SqliteJournal, SqliteKeyring};
 use tokio::sync::mpsc;
 
 use crate::args::UpArgs;
+use crate::desk::PlaceDesk;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::lock::Lock;
 use crate::project::Place;
@@ -78,7 +79,7 @@ async fn serve(
     let (control, handle) = start_control(place, platform.clone(), term)?;
     let (ends, mut ended) = mpsc::channel(4);
     let admin = Arc::new(Reception { ends: ends.clone(), platform: platform.clone(), own: own_binary()? });
-    let serving = listen(place, project, &handle, admin).await?;
+    let serving = listen(term, place, project, &handle, admin).await?;
     announce(term, project, serving.tcp(), place)?;
     let story = tokio::spawn(tell(*term, handle.clone()));
     let bringing = tokio::spawn(bring_up(*term, handle.clone()));
@@ -128,21 +129,30 @@ fn start_control(
 }
 
 async fn listen(
+    term: &Term,
     place: &Place,
     project: &Project,
     handle: &Handle,
     admin: Arc<dyn Admin>,
 ) -> Result<staunch_api::Serving, Failure> {
     let unix = place.api_socket()?;
+    let keyring = SqliteKeyring::open(&place.access());
+    let keyring = keyring.map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+    let keyring: SharedKeyring = Arc::new(Mutex::new(keyring));
+    let desk = Arc::new(PlaceDesk { place: place.clone(), term: *term });
     for extra in 0..API_PORTS {
         let mut tcp = project.api;
         tcp.set_port(if tcp.port() == 0 { 0 } else { tcp.port().saturating_add(extra) });
         let options = ServeOptions {
             tcp,
             unix: unix.clone(),
+            door: door(place, &project.control),
+            keyring: keyring.clone(),
+            environment: project.environment.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             data_dir: place.data.clone(),
             admin: admin.clone(),
+            desk: desk.clone(),
         };
         match staunch_api::serve(handle.clone(), options).await {
             Ok(serving) => return Ok(serving),
@@ -154,8 +164,17 @@ async fn listen(
     Err(Failure::new(Exit::Internal, text).help("set `api = \"127.0.0.1:0\"` in the file for any free port"))
 }
 
+/// Paths of the file are relative to its folder.
+fn door(place: &Place, control: &ControlSpec) -> Door {
+    let folder = place.file.parent().unwrap_or(Path::new("/"));
+    let tls = control.tls.as_ref();
+    let tls = tls.map(|tls| TlsFiles { cert: folder.join(&tls.cert), key: folder.join(&tls.key) });
+    Door { names: control.names.clone(), tls, proxies: control.trusted_proxies.clone() }
+}
+
 fn announce(term: &Term, project: &Project, api: std::net::SocketAddr, place: &Place) -> Result<(), Failure> {
-    let about = serde_json::json!({ "pid": std::process::id(), "api": format!("http://{api}"), "socket": place.api_socket()?, "environment": project.environment });
+    let scheme = if project.control.tls.is_some() { "https" } else { "http" };
+    let about = serde_json::json!({ "pid": std::process::id(), "api": format!("{scheme}://{api}"), "socket": place.api_socket()?, "environment": project.environment });
     std::fs::write(place.data.join("run/control.json"), about.to_string())?;
     for service in &project.services {
         let scheme = if service.tls.is_some() { "https" } else { "http" };
@@ -167,7 +186,7 @@ fn announce(term: &Term, project: &Project, api: std::net::SocketAddr, place: &P
         };
         term.say(&format!("{} {place}", term.paint(Tone::Strong, service.name.as_str())));
     }
-    term.say(&format!("control on http://{api}; Ctrl-C stops everything"));
+    term.say(&format!("control on {scheme}://{api}; Ctrl-C stops everything"));
     Ok(())
 }
 

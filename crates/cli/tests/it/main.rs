@@ -1,5 +1,6 @@
 //! Stories of the whole product: the released binary, real processes, real sockets, real users.
 
+mod access;
 mod app;
 mod recordings;
 mod releases;

@@ -17,9 +17,10 @@ pub(crate) fn addresses(
     reader: &mut Reader<'_>,
     api: SocketAddr,
     api_span: Option<&Range<usize>>,
+    may_leave_loopback: bool,
     all: &[Described],
 ) {
-    if let Some(span) = api_span.filter(|_| !api.ip().is_loopback()) {
+    if let Some(span) = api_span.filter(|_| !api.ip().is_loopback() && !may_leave_loopback) {
         let message = format!("the control API would listen on {}, which is not loopback", api.ip());
         reader.report(Diagnostic::error(Code::ApiNotLoopback, message, span.clone()));
     }

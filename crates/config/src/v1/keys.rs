@@ -2,6 +2,7 @@
 //! defaults from here, and the schema is printed from here.
 
 mod checks;
+mod control;
 mod infra;
 pub(crate) mod rolling_keys;
 pub(crate) mod shadow;
@@ -213,7 +214,13 @@ pub(crate) const PROJECT: &[Key] = &[
         "api",
         Kind::Address,
         Default("\"127.0.0.1:7171\""),
-        "Where the control API and the pages listen. Loopback only.",
+        "Where the control API and the pages listen. Loopback, unless `[control]` says how it is safe elsewhere.",
+    ),
+    key(
+        "control",
+        Kind::Table(&control::CONTROL),
+        Optional,
+        "How the control API is reached from beyond this machine. Left out: it is not.",
     ),
     policy_keys::POLICY_KEY,
     policy_keys::WINDOWS_KEY,

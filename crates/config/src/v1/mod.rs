@@ -3,6 +3,7 @@
 mod blue_green;
 mod canary;
 mod checks;
+mod control;
 mod dependencies;
 mod edge;
 mod environment;
@@ -35,6 +36,7 @@ use crate::v1::keys::{ROOT, SERVICE};
 use crate::v1::service::Described;
 use crate::{Diagnostic, Diagnostics, scalar, syntax};
 
+pub use control::ControlSpec;
 pub use gates::tightest_limits;
 
 /// The file, every default resolved.
@@ -44,8 +46,9 @@ pub struct Project {
     pub services: Vec<ServiceSpec>,
     /// Services that go together, in the order of their names.
     pub releases: Vec<ReleaseSpec>,
-    /// Where the control API listens; a loopback address.
+    /// Where the control API listens; a loopback address unless `control` says how it is safe elsewhere.
     pub api: SocketAddr,
+    pub control: ControlSpec,
     /// The environment that was chosen.
     pub environment: Option<String>,
     /// The names of all environments of the file.
@@ -99,7 +102,7 @@ pub fn parse_in(text: &str, environment: Option<&str>) -> Result<Parsed, Diagnos
     let chosen = environment::select(&root, environment).map_err(|unknown| Diagnostics(vec![unknown]))?;
     let mut reader = Reader::new(text);
     environment::check_form(&mut reader, &root);
-    let (services, releases, api) = project(&mut reader, &chosen, environment);
+    let (services, releases, api, control) = project(&mut reader, &chosen, environment);
     for other in environments.iter().filter(|name| Some(name.as_str()) != environment) {
         let Ok(there) = environment::select(&root, Some(other)) else { continue };
         let mut beside = Reader::new(text);
@@ -114,7 +117,7 @@ pub fn parse_in(text: &str, environment: Option<&str>) -> Result<Parsed, Diagnos
         return Err(findings);
     }
     let environment = environment.map(str::to_owned);
-    let project = Project { services, releases, api, environment, environments, origins };
+    let project = Project { services, releases, api, control, environment, environments, origins };
     Ok(Parsed { project, warnings: findings })
 }
 
@@ -140,21 +143,23 @@ fn project<'a>(
     reader: &mut Reader<'_>,
     entries: &'a DeTable<'a>,
     environment: Option<&str>,
-) -> (Vec<ServiceSpec>, Vec<ReleaseSpec>, SocketAddr) {
+) -> (Vec<ServiceSpec>, Vec<ReleaseSpec>, SocketAddr, ControlSpec) {
     let root = reader.refuse_unknown(Section::new(&ROOT, entries, 0..0, String::new()));
     let api = reader.value(&root, "api", scalar::address);
     let described = match root.find("services") {
         Some(_) => several(reader, &root),
         None => single(reader, &root).into_iter().collect(),
     };
-    checks::addresses(reader, api, root.value_span("api").as_ref(), &described);
+    let control = control::read(reader, &root);
+    let leaves = control.may_leave_loopback();
+    checks::addresses(reader, api, root.value_span("api").as_ref(), leaves, &described);
     let mut services: Vec<ServiceSpec> = described.into_iter().map(|one| one.spec).collect();
     let names = names(&root, &services);
     let releases = release::read(reader, &root, &names);
     let mut policies = policy::read(reader, &root, &names);
     services.iter_mut().for_each(|spec| policies.give(spec, environment));
     policy::note_lines(&mut services, reader, root.find("services").is_some());
-    (services, releases, api)
+    (services, releases, api, control)
 }
 
 /// Every service that the file names, also one whose description has a flaw.

@@ -139,7 +139,7 @@ fn upstream(reader: &mut Reader<'_>, section: &Section<'_>) -> Upstream {
     }
 }
 
-fn tls(reader: &mut Reader<'_>, service: &Section<'_>) -> Option<TlsSpec> {
+pub(crate) fn tls(reader: &mut Reader<'_>, service: &Section<'_>) -> Option<TlsSpec> {
     let section = reader.section(service, "tls");
     let cert = reader.get(&section, "cert", scalar::file);
     let key = reader.get(&section, "key", scalar::file);

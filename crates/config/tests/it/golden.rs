@@ -14,13 +14,14 @@ macro_rules! cases {
     };
 }
 
-const CASES: [(&str, &str, &str); 18] = cases![
+const CASES: [(&str, &str, &str); 19] = cases![
     "blue-green",
     "blue-green-switch",
     "slips",
     "units",
     "strategy",
     "commands",
+    "control",
     "several",
     "broken",
     "suspicious",

@@ -4,6 +4,7 @@ mod append;
 mod counts;
 mod damage;
 mod disk;
+mod keyring;
 mod kill;
 mod opening;
 

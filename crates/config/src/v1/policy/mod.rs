@@ -1,6 +1,6 @@
 //! `[policy]`, `[[windows]]` and `[[versions]]`: what is asked of every change.
 
-mod values;
+pub(crate) mod values;
 mod versions;
 mod windows;
 

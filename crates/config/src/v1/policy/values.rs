@@ -13,7 +13,7 @@ use crate::scalar::{self, Flaw, Read};
 use crate::v1::keys::Key;
 
 /// One text or a list of them, each with its place.
-pub(super) fn texts(
+pub(crate) fn texts(
     reader: &mut Reader<'_>,
     section: &Section<'_>,
     name: &str,
