@@ -70,11 +70,17 @@ export class World {
     const world = new World();
     world.dir = mkdtempSync(join(tmpdir(), "staunch-page-"));
     world.ports = { api: await freePort(), shop: await freePort(), blog: await freePort() };
-    world.base = `http://127.0.0.1:${world.ports.api}`;
     world.write(draft);
     world.start();
-    await world.healthy("shop");
-    await world.healthy("blog");
+    try {
+      // Control takes the next port when somebody was faster, and says so here.
+      world.base = await until("control says where it is", () => JSON.parse(readFileSync(join(world.dir, "data/run/control.json"), "utf8")).api);
+      await world.healthy("shop");
+      await world.healthy("blog");
+    } catch (error) {
+      await world.strike();
+      throw new Error(`${error.message}\n${world.told}`);
+    }
     return world;
   }
 
@@ -151,7 +157,7 @@ ${more}`;
   }
 
   healthy(service) {
-    return until(`${service} is healthy\n${this.told}`, async () => {
+    return until(`${service} is healthy`, async () => {
       const view = await this.get(`/api/v1/services/${service}`);
       return view.health === "healthy" && !view.rollout?.active;
     });

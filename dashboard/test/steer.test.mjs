@@ -61,7 +61,7 @@ test("promote and abort by keyboard alone, with a word to type where it hurts", 
   await page.keyboard.type("enough");
   await page.keyboard.press("Enter");
   await page.getByRole("heading", { name: "Why it was taken back" }).waitFor();
-  assert.match(await page.locator("h1").innerText(), /rolled back|going back/);
+  await page.locator("h1", { hasText: /rolled back|going back/ }).waitFor();
   await world.phase(id, "rolled-back");
   assert.deepEqual(page.faults, []);
   await page.close();
