@@ -51,16 +51,19 @@ gates.command.jobs = { command = "./jobs-ok.sh", every = "1s", fails-after = 2 }
 TOML
 }
 
-feed() { # so many jobs, forty a second
-  for job in $(seq -w "$1"); do
-    touch "spool/job-$job" && mv "spool/job-$job" spool/new/
-    sleep 0.025
+feed() { # jobs all the time, until there are enough
+  fed=0
+  until [ -e spool/enough ]; do
+    fed=$((fed + 1))
+    : >"spool/job-$fed" && mv "spool/job-$fed" spool/new/
+    sleep 0.02
   done
+  echo "$fed" >spool/fed
 }
 
 write 1.0 ""
 start
-feed 600 &
+feed &
 loaders+=($!)
 
 say "a good version: instance by instance"
@@ -75,14 +78,16 @@ expect 10 "$staunch" deploy --progress plain --timeout 25s
 "$staunch" explain
 
 say "every job was done exactly once"
+touch spool/enough
 wait "${loaders[0]}"
 loaders=()
+jobs=$(cat spool/fed)
 for _ in $(seq 100); do
-  [ "$(ls spool/done | wc -l)" = 600 ] && break
+  [ "$(ls spool/done | wc -l)" = "$jobs" ] && break
   sleep 0.1
 done
-[ "$(ls spool/done | wc -l)" = 600 ] || die "$(ls spool/done | wc -l) of 600 jobs are done"
-[ "$(cat spool/done/* | wc -l)" = 600 ] || die "a job was done twice"
+[ "$(ls spool/done | wc -l)" = "$jobs" ] || die "$(ls spool/done | wc -l) of $jobs jobs are done"
+[ "$(cat spool/done/* | wc -l)" = "$jobs" ] || die "a job was done twice"
 [ -z "$(ls spool/new spool/taken | grep job || true)" ] || die "a job was left"
 cat spool/done/* | sort | uniq -c
 "$staunch" audit verify
