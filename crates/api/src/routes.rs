@@ -295,7 +295,7 @@ fn commanding(table: Table) -> Table {
             asks::validate,
             op("The findings of a configuration; nothing of it is run")
                 .query("environment", Kind::Text, "As it is in this environment.")
-                .takes_text("application/toml")
+                .takes_text("text/plain")
                 .answers::<v1::Validation>(200),
         )
         .post(
