@@ -52,10 +52,10 @@ pub(crate) struct Refusal {
     pub(crate) detail: String,
     allowed: Vec<String>,
     thaw_at: Option<Time>,
-    findings: Vec<PolicyFinding>,
+    findings: Box<[PolicyFinding]>,
     /// Whole seconds.
     retry_after: Option<u64>,
-    pointer: Option<String>,
+    pointer: Option<Box<str>>,
 }
 
 pub(crate) type Answer<T> = Result<T, Refusal>;
@@ -67,14 +67,14 @@ impl Refusal {
             detail: detail.into(),
             allowed: vec![],
             thaw_at: None,
-            findings: vec![],
+            findings: Box::default(),
             retry_after: None,
             pointer: None,
         }
     }
 
     pub(crate) fn at(self, pointer: String) -> Self {
-        Self { pointer: Some(pointer), ..self }
+        Self { pointer: Some(pointer.into()), ..self }
     }
 
     pub(crate) fn retry_after(self, seconds: u64) -> Self {
@@ -94,8 +94,8 @@ impl From<Refusal> for Problem {
             allowed_actions: refusal.allowed.iter().map(|name| command_key(name)).collect(),
             help: info.help.to_owned(),
             thaw_at: refusal.thaw_at,
-            findings: refusal.findings,
-            pointer: refusal.pointer,
+            findings: refusal.findings.into_vec(),
+            pointer: refusal.pointer.map(String::from),
         }
     }
 }
@@ -125,7 +125,7 @@ impl From<Refused> for Refusal {
             }
             Refused::NotAPass { .. } => (Code::NotAPass, vec![]),
         };
-        Self { code, detail, allowed, thaw_at, findings: found, retry_after: None, pointer: None }
+        Self { code, detail, allowed, thaw_at, findings: found.into(), retry_after: None, pointer: None }
     }
 }
 

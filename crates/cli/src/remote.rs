@@ -58,9 +58,9 @@ impl Remote {
     pub(crate) fn new(global: &Global, place: &Place) -> Result<Self, Failure> {
         place.same_environment(global)?;
         match &global.server {
-            Some(server) => Ok(Self { client: Client::connect(Target::parse(server)?) }.as_given(global)),
+            Some(server) => Ok(Self { client: Client::connect(Target::parse(server)?) }.told(global)),
             None if place.data.join("run/control.json").exists() => {
-                Ok(Self::of_place(place).as_given(global))
+                Ok(Self::of_place(place).told(global))
             }
             None => {
                 let text = format!("no control plane has run on {}", place.data.display());
@@ -71,7 +71,7 @@ impl Remote {
     }
 
     /// Who asks. The token comes from the environment alone: arguments are seen by every user of the machine.
-    fn as_given(self, global: &Global) -> Self {
+    fn told(self, global: &Global) -> Self {
         let Self { mut client } = self;
         if let Some(name) = &global.acting_as {
             client = client.acting_as(name);
