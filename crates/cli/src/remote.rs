@@ -59,9 +59,7 @@ impl Remote {
         place.same_environment(global)?;
         match &global.server {
             Some(server) => Ok(Self { client: Client::connect(Target::parse(server)?) }.told(global)),
-            None if place.data.join("run/control.json").exists() => {
-                Ok(Self::of_place(place).told(global))
-            }
+            None if place.data.join("run/control.json").exists() => Ok(Self::of_place(place).told(global)),
             None => {
                 let text = format!("no control plane has run on {}", place.data.display());
                 Err(Failure::new(Exit::Unreachable, text)

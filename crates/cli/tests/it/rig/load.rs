@@ -49,14 +49,14 @@ impl Load {
 
     /// All of them with these lines in each head.
     pub(crate) fn saying(target: SocketAddr, fields: &'static str) -> Self {
-        Self::of(User { fields, ..User::new(target, &[("GET", "/"), ("GET", "/cart")]) }, RATE)
+        Self::of(&User { fields, ..User::new(target, &[("GET", "/"), ("GET", "/cart")]) }, RATE)
     }
 
     fn with(target: SocketAddr, rate: u32, walk: &'static [(&str, &str)]) -> Self {
-        Self::of(User::new(target, walk), rate)
+        Self::of(&User::new(target, walk), rate)
     }
 
-    fn of(user: User, rate: u32) -> Self {
+    fn of(user: &User, rate: u32) -> Self {
         let goes = Arc::new(AtomicBool::new(true));
         let answered = Arc::new(AtomicU64::new(0));
         let users = (0..USERS).map(|number| {
