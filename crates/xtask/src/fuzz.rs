@@ -57,7 +57,7 @@ fn within(folder: &Path, seconds: u64) -> Result<(), String> {
 }
 
 /// Answers without an end are no answers to compare; they have tests of their own.
-const STREAMS: &str = "/(events|watch)$";
+const STREAMS: &str = "/(events|watch|changes)$";
 /// More than there is time for.
 const EXAMPLES: &str = "100000";
 

@@ -66,8 +66,7 @@ impl Platform for LocalPlatform {
 
     fn observe(&self, service: &ServiceName) -> Observed {
         let world = self.shared.world();
-        let of_service =
-            world.instances.iter().filter(|(_, tracked)| tracked.service == *service && !tracked.is_over());
+        let of_service = world.of_service(service).filter(|(_, tracked)| !tracked.is_over());
         Observed {
             at: now(),
             instances: of_service.map(|(id, tracked)| tracked.status(id, world.in_flight(id))).collect(),

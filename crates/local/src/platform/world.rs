@@ -109,6 +109,17 @@ impl World {
         let _full = std::fs::write(&new, text).and_then(|()| std::fs::rename(&new, path));
     }
 
+    /// A service's instances. Their ids begin with its name, so that those of a thousand others are not looked at.
+    pub(super) fn of_service<'a>(
+        &'a self,
+        service: &'a ServiceName,
+    ) -> impl Iterator<Item = (&'a InstanceId, &'a Tracked)> {
+        let prefix = format!("{service}-");
+        let from = InstanceId(prefix.clone());
+        let near = self.instances.range(from..).take_while(move |(id, _)| id.0.starts_with(&prefix));
+        near.filter(move |(_, tracked)| tracked.service == *service)
+    }
+
     pub(super) fn start(
         &mut self,
         service: ServiceName,
