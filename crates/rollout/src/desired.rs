@@ -82,7 +82,11 @@ fn new_workload(rollout: &Rollout) -> Option<DesiredWorkload> {
         Phase::Preparing if !rollout.infra_is_ready() => return None,
         Phase::Preparing => rollout.first_share(),
         Phase::Shadowing { .. } => rollout.shadow()?.mirror.share,
-        Phase::Progressing { step, .. } => rollout.steps().get(step)?.weight,
+        // What a shadow needed stays: later steps need it again.
+        Phase::Progressing { step, .. } => {
+            let shadowed = rollout.shadow().map_or(Weight::ZERO, |shadow| shadow.mirror.share);
+            rollout.steps().get(step)?.weight.max(shadowed)
+        }
         Phase::Promoting | Phase::Baking { .. } => Weight::FULL,
         Phase::Pending
         | Phase::RollingBack { .. }
