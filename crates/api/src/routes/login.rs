@@ -44,7 +44,10 @@ pub(super) async fn form(uri: Uri) -> Response {
          value=\"{code}\"><button>Sign in</button></form><script src=\"/login.js\"></script>"
     );
     let mut response = pages::html("Sign in", &body);
-    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    // Without any referrer a browser sends the form from the origin `null`, and it would be taken for another site's.
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     response
 }
 
