@@ -162,8 +162,12 @@ pub(crate) enum Command {
     Doctor(DoctorArgs),
     /// Replace the running binary without losing a request
     Upgrade(UpgradeArgs),
-    /// The JSON Schema of staunch.toml
-    Schema,
+    /// The JSON Schema of staunch.toml, or the API's document
+    Schema {
+        /// The control API as OpenAPI 3.1
+        #[arg(long)]
+        api: bool,
+    },
     /// Completions for your shell
     Completions { shell: clap_complete::Shell },
     /// (internal) owns sockets and processes

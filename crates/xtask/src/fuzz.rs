@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::setup;
-use crate::shell::{root, run};
+use crate::shell::{self, root, run};
 
 /// Long enough for a slow machine to bring up one instance.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -77,8 +77,7 @@ fn ready(folder: &Path, up: &mut Child) -> Result<(), String> {
 }
 
 fn staunch(folder: &Path, args: &[&str]) -> Command {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
-    let mut command = Command::new(target.join("release/staunch"));
+    let mut command = shell::staunch();
     command.args(args).current_dir(folder).stdin(Stdio::null());
     command
 }

@@ -3,14 +3,15 @@
 use std::fs;
 use std::path::PathBuf;
 
+use serde_json::Value;
+
 use crate::contract;
-use crate::shell::root;
+use crate::shell::{self, root};
 
 fn references() -> Vec<(PathBuf, String)> {
     let schema = serde_json::to_string_pretty(&staunch_config::schema()).unwrap_or_default();
     vec![
         (root().join("docs/reference/staunch.schema.json"), schema + "\n"),
-        (root().join(API), serde_json::to_string_pretty(&staunch_api::openapi()).unwrap_or_default() + "\n"),
         (root().join("docs/reference/config-errors.md"), config_errors()),
         (root().join("docs/reference/preflight-findings.md"), preflight_findings()),
     ]
@@ -38,22 +39,43 @@ fn preflight_findings() -> String {
 
 const API: &str = "docs/reference/openapi.json";
 
+/// The API's document as the released binary has it.
+fn api() -> Result<Value, String> {
+    let output = shell::staunch().args(["schema", "--api"]).output();
+    let output = output.map_err(|error| format!("the released binary: {error}"))?;
+    serde_json::from_slice(&output.stdout).map_err(|error| format!("`staunch schema --api`: {error}"))
+}
+
+fn committed_api() -> Result<Option<Value>, String> {
+    let Ok(committed) = fs::read_to_string(root().join(API)) else { return Ok(None) };
+    serde_json::from_str(&committed).map(Some).map_err(|error| format!("{API}: {error}"))
+}
+
 /// Nothing that programs rely on is taken out by a slip: who means it removes the old document first.
-fn refuse_broken_promises() -> Result<(), String> {
-    let Ok(committed) = fs::read_to_string(root().join(API)) else { return Ok(()) };
-    let old = serde_json::from_str(&committed).map_err(|error| format!("{API}: {error}"))?;
-    let broken = contract::broken(&old, &staunch_api::openapi());
-    if broken.is_empty() {
+fn write_api() -> Result<(), String> {
+    let new = api()?;
+    let broken = committed_api()?.map(|old| contract::broken(&old, &new)).unwrap_or_default();
+    if !broken.is_empty() {
+        let listed = broken.join("\n  ");
+        return Err(format!(
+            "the API would no longer have\n  {listed}\nadd beside instead, or remove {API} when it is meant"
+        ));
+    }
+    let text = serde_json::to_string_pretty(&new).unwrap_or_default() + "\n";
+    fs::write(root().join(API), text).map_err(|error| format!("{API}: {error}"))
+}
+
+/// The same as [`check`] for the API, once the binary is built.
+pub(crate) fn check_api() -> Result<(), String> {
+    if committed_api()?.as_ref() == Some(&api()?) {
         return Ok(());
     }
-    let listed = broken.join("\n  ");
-    Err(format!(
-        "the API would no longer have\n  {listed}\nadd beside instead, or remove {API} when it is meant"
-    ))
+    Err(format!("{API} is out of date: run `cargo xtask generate`"))
 }
 
 pub(crate) fn write() -> Result<(), String> {
-    refuse_broken_promises()?;
+    shell::run("cargo", &["build", "--release", "--workspace"])?;
+    write_api()?;
     for (path, text) in references() {
         let dir = path.parent().ok_or("a reference has no folder")?;
         fs::create_dir_all(dir).map_err(|error| error.to_string())?;

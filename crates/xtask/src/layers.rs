@@ -25,7 +25,7 @@ const ROOMS: [(&str, &[&str]); 15] = [
         "staunch-api",
         &["staunch-model", "staunch-analysis", "staunch-rollout", "staunch-ports", "staunch-control"],
     ),
-    ("xtask", &["staunch-api", "staunch-config", "staunch-rollout"]),
+    ("xtask", &["staunch-config", "staunch-rollout"]),
     ("staunch-bench", &[]),
 ];
 

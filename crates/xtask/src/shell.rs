@@ -28,6 +28,13 @@ pub(crate) fn run_with(program: &str, args: &[&str], env: &[(&str, &str)]) -> Re
     if status.success() { Ok(()) } else { Err(format!("`{line}` ended with {status}")) }
 }
 
+/// The released binary.
+pub(crate) fn staunch() -> Command {
+    let target: PathBuf =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
+    Command::new(target.join("release/staunch"))
+}
+
 /// Whether a program can be started at all.
 pub(crate) fn exists(program: &str) -> bool {
     Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success())

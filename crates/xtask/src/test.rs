@@ -3,7 +3,7 @@
 use crate::{dashboard, examples, fuzz, generate, layers, setup, shell};
 
 /// Of made-up requests to the API; `cargo xtask fuzz` goes on for longer.
-const FUZZ_SECONDS: u64 = 75;
+const FUZZ_SECONDS: u64 = 45;
 
 pub(crate) fn run() -> Result<(), String> {
     setup::install()?;
@@ -19,6 +19,7 @@ pub(crate) fn run() -> Result<(), String> {
     // One profile for the product, its tests and the lints' dependencies.
     cargo(&["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
     cargo(&["build", "--release", "--workspace"])?;
+    generate::check_api()?;
     cargo(&["nextest", "run", "--release", "--workspace", "--no-fail-fast"])?;
     cargo(&["test", "--release", "--workspace", "--doc", "--quiet"])?;
     fuzz::api(FUZZ_SECONDS)?;

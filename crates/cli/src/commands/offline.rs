@@ -39,8 +39,8 @@ pub(crate) fn validate(term: &Term, place: &Place) -> Outcome {
     Ok(exit)
 }
 
-pub(crate) fn schema(term: &Term) -> Outcome {
-    term.json(&staunch_config::schema());
+pub(crate) fn schema(term: &Term, api: bool) -> Outcome {
+    term.json(&if api { staunch_api::openapi() } else { staunch_config::schema() });
     Ok(Exit::Ok)
 }
 
