@@ -10,7 +10,6 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use staunch_control::{RolloutView, ServiceView};
 use staunch_model::RolloutId;
 use staunch_ports::RolloutRow;
-use staunch_rollout::Phase;
 
 use crate::access::{digest, hex};
 use crate::app::{App, Shared};
@@ -26,19 +25,7 @@ pub(crate) struct Seen {
 
 impl Seen {
     fn of(rollout: Option<&RolloutView>) -> Self {
-        let step = rollout.and_then(|rollout| match rollout.phase {
-            Phase::Progressing { step, .. } => Some(step),
-            Phase::Pending
-            | Phase::Preparing
-            | Phase::Shadowing { .. }
-            | Phase::Promoting
-            | Phase::Baking { .. }
-            | Phase::Succeeded
-            | Phase::Shadowed { .. }
-            | Phase::RollingBack { .. }
-            | Phase::RolledBack { .. }
-            | Phase::Rejected { .. } => None,
-        });
+        let step = rollout.and_then(|rollout| rollout.phase.step());
         Self { rollout: rollout.map(|rollout| rollout.id), step }
     }
 }

@@ -291,19 +291,7 @@ fn begin(rollout: &Rollout, snapshot: &Snapshot<'_>) -> Vec<Event> {
 /// The event that opens what comes after the present step: the next step, or the promotion.
 pub(crate) fn advance(rollout: &Rollout, by: Option<String>) -> Event {
     let generation = rollout.wish.generation.next();
-    let next = match rollout.phase {
-        Phase::Progressing { step, .. } => step + 1,
-        Phase::Pending
-        | Phase::Preparing
-        | Phase::Shadowing { .. }
-        | Phase::Promoting
-        | Phase::Baking { .. }
-        | Phase::Succeeded
-        | Phase::Shadowed { .. }
-        | Phase::RollingBack { .. }
-        | Phase::RolledBack { .. }
-        | Phase::Rejected { .. } => 0,
-    };
+    let next = rollout.phase.step().map_or(0, |step| step + 1);
     match rollout.steps().get(next) {
         Some(step) => {
             let replaces = crate::fleet::replaced(rollout, step.weight);

@@ -103,6 +103,22 @@ impl Phase {
     pub fn is_leased(&self) -> bool {
         self.is_exposed() || matches!(self, Self::Shadowing { .. })
     }
+    /// The step it is at, counted from 0.
+    pub fn step(&self) -> Option<usize> {
+        match self {
+            Self::Progressing { step, .. } => Some(*step),
+            Self::Pending
+            | Self::Preparing
+            | Self::Shadowing { .. }
+            | Self::Promoting
+            | Self::Baking { .. }
+            | Self::Succeeded
+            | Self::Shadowed { .. }
+            | Self::RollingBack { .. }
+            | Self::RolledBack { .. }
+            | Self::Rejected { .. } => None,
+        }
+    }
     pub fn pace(&self) -> Option<&Pace> {
         match self {
             Self::Shadowing { pace } | Self::Progressing { pace, .. } | Self::Baking { pace, .. } => {

@@ -226,7 +226,7 @@ impl Rollout {
     }
 
     fn at_step(&self, step: usize) -> bool {
-        matches!(self.phase, Phase::Progressing { step: now, .. } if now == step)
+        self.phase.step() == Some(step)
     }
 
     fn is_shadowing(&self) -> bool {
