@@ -9,7 +9,8 @@ test("a good release and a bad one are followed on the page", async () => {
   try {
     const context = await chrome.newContext({ viewport: { width: 1280, height: 900 }, deviceScaleFactor: 1 });
     const page = await tab(context, `${story.base}/shop`);
-    await page.getByText("v2", { exact: false }).first().waitFor();
+    // The plan names v2 before there is a rollout to it.
+    await page.locator("a[href='/shop/2']").first().waitFor({ timeout: 60_000 });
     await page.goto(`${story.base}/shop/2`);
     await page.getByRole("heading", { name: "Promoted", exact: true }).waitFor({ timeout: 120_000 });
     await page.getByRole("link", { name: "Services" }).click();

@@ -14,7 +14,7 @@ use crate::codes::Code;
 use crate::follow::Follow;
 use crate::intake::Params;
 use crate::problem::{Answer, Problem, Refusal};
-use crate::routes::live::Live;
+use crate::routes::live::{Live, Wanted};
 use crate::stream::{Gone, Writer, respond};
 use crate::v1;
 
@@ -51,7 +51,8 @@ pub(super) async fn stream(
         None => Start { after: start(&app, query.after).await?, reset: None },
     };
     let follow = Follow::from(&app, start.after);
-    let live = query.live.then(|| Live::new(&app, service.clone()));
+    let wanted = Wanted { service: service.clone(), points: usize::MAX, samples: true };
+    let live = query.live.then(|| Live::new(&app, wanted));
     Ok(respond(&app, "text/event-stream", move |writer| send(follow, start, service, live, writer)))
 }
 

@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use staunch_model::RolloutId;
-use tokio::sync::Semaphore;
 
 use super::rollouts::unknown;
 use crate::app::Shared;
@@ -11,16 +10,11 @@ use crate::intake::rollout_id;
 use crate::problem::Answer;
 use crate::v1::{Entries, Entry, Film};
 
-/// A long recording takes a second of a core: one is read at a time.
-static READER: Semaphore = Semaphore::const_new(1);
-
 pub(super) async fn film(State(app): State<Shared>, Path(id): Path<String>) -> Answer<Json<Film>> {
     let id = rollout_id(&id)?;
-    let _turn = READER.acquire().await;
-    let (entries, shot) = app.blocking(move |handle| (handle.recorded_of(id), handle.film(id))).await?;
-    if entries?.is_empty() {
-        return Err(unknown(id));
-    }
+    app.rollout(id).await?;
+    let _turn = app.recordings.acquire().await;
+    let shot = app.blocking(move |handle| handle.film(id)).await?;
     Ok(Json(Film::of(id.0, shot.as_ref())))
 }
 

@@ -1,4 +1,4 @@
-//! Services as they change and one sample a second, for a stream that has the journal too.
+//! Services as they change, and samples once a second, for a stream that has the journal too.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,9 +17,19 @@ use crate::v1::{self, Service};
 /// A change is shown at most so long after it happened.
 const SHORTEST: Duration = Duration::from_millis(100);
 
+/// What of the services a reader wants.
+pub(super) struct Wanted {
+    /// Only this one.
+    pub(super) service: Option<ServiceName>,
+    /// At most so many points of each series, the newest.
+    pub(super) points: usize,
+    /// Each second of a series as it ends, too.
+    pub(super) samples: bool,
+}
+
 pub(super) struct Live {
     views: Receiver<Views>,
-    service: Option<ServiceName>,
+    wanted: Wanted,
     shown: BTreeMap<ServiceName, Arc<ServiceView>>,
     /// The last second that was sent.
     sampled: BTreeMap<ServiceName, Timestamp>,
@@ -28,10 +38,10 @@ pub(super) struct Live {
 }
 
 impl Live {
-    pub(super) fn new(app: &App, service: Option<ServiceName>) -> Self {
+    pub(super) fn new(app: &App, wanted: Wanted) -> Self {
         let views = app.handle.watch();
         let (shown, sampled) = (BTreeMap::new(), BTreeMap::new());
-        Self { views, service, shown, sampled, next: Instant::now(), begun: false }
+        Self { views, wanted, shown, sampled, next: Instant::now(), begun: false }
     }
 
     /// Cancelling it loses nothing.
@@ -48,12 +58,16 @@ impl Live {
         self.next = Instant::now() + SHORTEST;
         let present = self.views.borrow_and_update().clone();
         for (name, view) in present.iter() {
-            if self.service.as_ref().is_some_and(|service| service != name) {
+            if self.wanted.service.as_ref().is_some_and(|service| service != name) {
                 continue;
             }
-            self.samples(name, view, writer).await?;
+            if self.wanted.samples {
+                self.samples(name, view, writer).await?;
+            }
             if is_news(self.shown.get(name), view) {
-                writer.event(None, "service", &Service::from(view.as_ref())).await?;
+                let mut service = Service::from(view.as_ref());
+                service.series.drain(..service.series.len().saturating_sub(self.wanted.points));
+                writer.event(None, "service", &service).await?;
                 self.shown.insert(name.clone(), view.clone());
             }
         }
