@@ -5,6 +5,7 @@ import { common, helping, own } from "./keys";
 import { clock } from "./format";
 import { Asking, said } from "./parts/ask";
 import { Card, Empty, Title } from "./parts/ui";
+import { Who } from "./parts/who";
 import { ApprovalsPage } from "./pages/approvals";
 import { AuditPage } from "./pages/audit";
 import { BudgetsPage } from "./pages/budgets";
@@ -48,6 +49,7 @@ function Top() {
         ))}
       </nav>
       <div class="tools">
+        <Who />
         <span class={`state ${connected.value ? "up" : "off"}`} role="status"><i aria-hidden="true" />{connected.value ? "live" : "reconnecting"}</span>
         <button type="button" onClick={nextTheme} title="Colours" aria-label={`Colours: ${theme.value}`}>{{ system: "◐", light: "☀", dark: "☾" }[theme.value]}</button>
         <button type="button" onClick={() => (helping.value = true)} title="Keys" aria-label="Keys">?</button>

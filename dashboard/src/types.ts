@@ -2,6 +2,8 @@
 
 export type Moment = string;
 
+export interface Session { name: string; role: string | null; via: string; sign_in: string | null }
+
 export interface Traffic { requests_per_second: number; error_ratio: number | null; p95_ms: number | null }
 export interface Point {
   at: Moment;

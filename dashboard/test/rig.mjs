@@ -34,7 +34,7 @@ export async function until(what, look, patience = PATIENCE) {
   throw new Error(`not within ${patience} ms: ${what}; last: ${String(seen?.stack ?? JSON.stringify(seen)).slice(0, 600)}`);
 }
 
-const freePort = () =>
+export const freePort = () =>
   new Promise((done) => {
     const probe = createServer().listen(0, "127.0.0.1", () => {
       const { port } = probe.address();
@@ -70,6 +70,7 @@ export class World {
     const world = new World();
     world.dir = mkdtempSync(join(tmpdir(), "staunch-page-"));
     world.ports = { api: await freePort(), shop: await freePort(), blog: await freePort() };
+    for (const [name, text] of Object.entries(draft.files ?? {})) writeFileSync(join(world.dir, name), text);
     world.write(draft);
     world.start();
     try {

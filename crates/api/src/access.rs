@@ -18,8 +18,8 @@ use crate::problem::{Answer, Refusal};
 use links::Links;
 use throttle::Throttle;
 
-pub(crate) use links::{LINK_LIFE, Link};
-pub(crate) use secret::{TOKEN_PREFIX, digest, digest_of, fresh, hex};
+pub(crate) use links::{Guest, LINK_LIFE};
+pub(crate) use secret::{TOKEN_PREFIX, digest, digest_of, fresh, hex, same};
 
 /// Shared with nobody but the server; a mutex since writing may wait for a disk.
 pub type SharedKeyring = Arc<Mutex<dyn Keyring>>;
@@ -37,6 +37,8 @@ pub(crate) struct Access {
     links: Mutex<Links>,
     throttle: Mutex<Throttle>,
     pub(crate) environment: Option<String>,
+    /// Of the provider that people sign in through.
+    terms: Option<[u8; 32]>,
     /// Tells this start of the server from others.
     pub(crate) boot: u64,
 }
@@ -59,7 +61,11 @@ pub(crate) enum Fault {
 impl Access {
     /// # Errors
     /// When the keyring cannot be read: a server that does not know whom it let in must not start.
-    pub(crate) fn open(keyring: SharedKeyring, environment: Option<String>) -> Result<Self, JournalError> {
+    pub(crate) fn open(
+        keyring: SharedKeyring,
+        environment: Option<String>,
+        terms: Option<[u8; 32]>,
+    ) -> Result<Self, JournalError> {
         let (tokens, sessions) = {
             let ring = lock(&keyring);
             (ring.tokens()?, ring.sessions()?)
@@ -71,6 +77,7 @@ impl Access {
             links: Mutex::default(),
             throttle: Mutex::default(),
             environment,
+            terms,
             boot,
         })
     }
@@ -108,13 +115,14 @@ impl Access {
         let known = self.known();
         let found = known.sessions.iter().find(|session| secret::same(&session.digest, &given))?;
         let stands = |id: &String| known.tokens.iter().any(|token| token.id == *id && token.works(now));
-        let alive = now < found.expires && found.token.as_ref().is_none_or(stands);
+        let agreed = found.terms.is_none() || found.terms == self.terms;
+        let alive = now < found.expires && agreed && found.token.as_ref().is_none_or(stands);
         alive.then(|| found.clone())
     }
 
-    /// Whether anybody was ever let in by a token that still works.
-    pub(crate) fn has_tokens(&self, now: Timestamp) -> bool {
-        self.known().tokens.iter().any(|token| token.works(now))
+    /// Whether there is a way to tell people apart: a provider, or a token that works.
+    pub(crate) fn tells_apart(&self, now: Timestamp) -> bool {
+        self.terms.is_some() || self.known().tokens.iter().any(|token| token.works(now))
     }
 
     pub(crate) fn tokens(&self) -> Vec<TokenRecord> {
@@ -142,11 +150,12 @@ impl Access {
     }
 
     /// The text of the cookie.
-    pub(crate) async fn open_session(&self, link: Link, now: Timestamp) -> Answer<(String, SessionRecord)> {
+    pub(crate) async fn open_session(&self, guest: Guest, now: Timestamp) -> Answer<(String, SessionRecord)> {
         let text = fresh("")?;
-        let Link { name, role, token } = link;
-        let expires = now.plus(SESSION_LIFE);
-        let session = SessionRecord { digest: digest(&text), name, role, created: now, expires, token };
+        let Guest { name, role, token, terms, life } = guest;
+        let expires = now.plus(life);
+        let session =
+            SessionRecord { digest: digest(&text), name, role, created: now, expires, token, terms };
         let kept = session.clone();
         self.write(move |ring| ring.put_session(&kept)).await?;
         let gone = self.admit(session.clone(), now);
@@ -184,11 +193,12 @@ impl Access {
     /// A code that opens one session within [`LINK_LIFE`].
     pub(crate) fn link(&self, name: String, role: Role, token: Option<String>) -> Answer<String> {
         let code = fresh("")?;
-        self.links().put(digest(&code), Link { name, role, token }, Instant::now());
+        let guest = Guest { name, role, token, terms: None, life: SESSION_LIFE };
+        self.links().put(digest(&code), guest, Instant::now());
         Ok(code)
     }
 
-    pub(crate) fn redeem(&self, code: &str) -> Option<Link> {
+    pub(crate) fn redeem(&self, code: &str) -> Option<Guest> {
         self.links().take(&digest(code), Instant::now())
     }
 
@@ -223,7 +233,8 @@ mod tests {
     use super::*;
 
     fn access() -> Access {
-        Access::open(Arc::new(Mutex::new(MemoryKeyring::default())), Some("production".to_owned())).unwrap()
+        Access::open(Arc::new(Mutex::new(MemoryKeyring::default())), Some("production".to_owned()), None)
+            .unwrap()
     }
 
     fn token(text: &str) -> TokenRecord {
@@ -268,10 +279,28 @@ mod tests {
         assert!(access.session(&cookie, Timestamp(4)).is_none());
     }
 
+    fn guest(terms: Option<[u8; 32]>) -> Guest {
+        Guest { name: "ann".to_owned(), role: Role::Admin, token: None, terms, life: SESSION_LIFE }
+    }
+
+    #[tokio::test]
+    async fn a_session_ends_when_the_provider_is_another_or_lets_in_others() {
+        let keyring: SharedKeyring = Arc::new(Mutex::new(MemoryKeyring::default()));
+        let open = |terms| Access::open(keyring.clone(), None, terms).unwrap();
+        let (cookie, _) = open(Some([1; 32])).open_session(guest(Some([1; 32])), Timestamp(1)).await.unwrap();
+        let (by_link, _) = open(Some([1; 32])).open_session(guest(None), Timestamp(1)).await.unwrap();
+        let stands = |access: &Access, text: &str| access.session(text, Timestamp(2)).is_some();
+        assert!(stands(&open(Some([1; 32])), &cookie));
+        for changed in [Some([2; 32]), None] {
+            assert!(!stands(&open(changed), &cookie), "{changed:?}");
+            assert!(stands(&open(changed), &by_link));
+        }
+    }
+
     #[tokio::test]
     async fn sessions_are_bounded_and_the_oldest_goes() {
         let access = access();
-        let link = || Link { name: "ann".to_owned(), role: Role::Admin, token: None };
+        let link = || guest(None);
         let (first, _) = access.open_session(link(), Timestamp(0)).await.unwrap();
         for at in 1..=MOST_SESSIONS as i64 {
             access.open_session(link(), Timestamp(at)).await.unwrap();

@@ -13,6 +13,7 @@ use crate::access::Access;
 use crate::codes::Code;
 use crate::desk::Desk;
 use crate::door::Door;
+use crate::oidc::Oidc;
 use crate::problem::{Answer, Refusal};
 use crate::routes::Metrics;
 use crate::serve::Admin;
@@ -35,6 +36,7 @@ pub(crate) struct App {
     pub(crate) tcp: std::net::SocketAddr,
     pub(crate) door: Door,
     pub(crate) access: Access,
+    pub(crate) oidc: Option<Oidc>,
     pub(crate) metrics: Metrics,
     pub(crate) started: Instant,
     /// Turns true when the server stops: endless streams end then.

@@ -14,3 +14,4 @@ pub use calls::{Client, ReportFormat};
 pub use error::ClientError;
 pub use streams::{EventStream, ExportStream, ServiceStream};
 pub use target::Target;
+pub(crate) use wire::exchange;

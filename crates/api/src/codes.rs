@@ -148,6 +148,12 @@ codes! {
     LinkInvalid "login-link-invalid" 403 exit 5
         "This link does not sign in any more"
         "`staunch ui` makes a new one; it works once, within a minute."
+    ProviderAway "sign-in-provider" 502 exit 4
+        "The sign-in provider does not answer as it should"
+        "The detail says what was asked and what came. Who is signed in stays so; on the machine itself `staunch ui` signs in without it."
+    SignInRefused "sign-in-refused" 403 exit 5
+        "You are not signed in"
+        "The detail says why. Try again; `[control.oidc]` of the server's file says whom the provider lets in."
     UnknownToken "unknown-token" 404 exit 2
         "There is no such token"
         "`staunch token list` lists them with their ids."

@@ -1,28 +1,42 @@
 //! What each address asks of its caller. An address that is not in the table asks for the highest role.
 
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, Method, header};
 use staunch_model::{Deed, Role};
 
+use crate::app::Shared;
 use crate::codes::Code;
 use crate::problem::{Answer, Refusal};
-use crate::routes::pages;
+use crate::routes::{OIDC_BACK, OIDC_BEGIN, pages};
 use crate::who::{Caller, Peer, Via};
 
 /// Nothing but whether it works, and how one gets in.
-const PUBLIC: [&str; 7] =
-    ["/healthz", "/readyz", "/api/v1/healthz", "/api/v1/readyz", "/login", "/login.js", "/errors/{code}"];
+const PUBLIC: [&str; 9] = [
+    "/healthz",
+    "/readyz",
+    "/api/v1/healthz",
+    "/api/v1/readyz",
+    "/login",
+    "/login.js",
+    OIDC_BEGIN,
+    OIDC_BACK,
+    "/errors/{code}",
+];
 /// They act on the server itself, and need its user on its machine.
 pub(crate) const SOCKET_ONLY: [&str; 2] = ["/api/v1/shutdown", "/api/v1/upgrade"];
 
-pub(crate) async fn permit(request: Request, next: Next) -> Response {
+pub(crate) async fn permit(State(app): State<Shared>, request: Request, next: Next) -> Response {
     let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let path = path.unwrap_or_default();
     match check(&request, &path) {
         Ok(()) => next.run(request).await,
-        Err(refusal) if wants_page(request.method(), request.headers()) => pages::locked_out(refusal),
+        Err(_) if comes_from_elsewhere(&request) => pages::again(),
+        Err(refusal) if wants_page(request.method(), request.headers()) => {
+            let to = request.uri().path_and_query().map_or("/", |to| to.as_str());
+            pages::locked_out_to(refusal, app.oidc.as_ref(), to)
+        }
         Err(refusal) => refusal.into_response(),
     }
 }
@@ -74,6 +88,12 @@ pub(crate) fn deed(method: &Method, path: &str) -> Option<Deed> {
         "{id}" if path == "/releases/{id}" => Deed::Steer,
         _ => Deed::Administer,
     })
+}
+
+/// A link on another site does not carry the session's cookie; a page of ours that asks again does.
+fn comes_from_elsewhere(request: &Request) -> bool {
+    let site = request.headers().get("sec-fetch-site").and_then(|site| site.to_str().ok());
+    site == Some("cross-site") && wants_page(request.method(), request.headers())
 }
 
 fn wants_page(method: &Method, headers: &HeaderMap) -> bool {

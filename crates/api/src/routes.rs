@@ -14,6 +14,7 @@ mod live;
 mod login;
 mod meta;
 mod metrics;
+mod oidc;
 pub(crate) mod pages;
 mod parts;
 mod policy;
@@ -42,6 +43,7 @@ use crate::v1::{self, Document, command_key};
 use crate::who::identify;
 
 pub(crate) use metrics::Metrics;
+pub(crate) use oidc::{BACK as OIDC_BACK, BEGIN as OIDC_BEGIN};
 pub(crate) use parts::READERS as RECORDING_READERS;
 
 pub(crate) fn router(app: Shared) -> Router {
@@ -51,9 +53,11 @@ pub(crate) fn router(app: Shared) -> Router {
         .route("/errors/{code}", get(pages::error))
         .route("/login", get(login::form).post(login::enter))
         .route("/login.js", get(login::script))
+        .route(oidc::BEGIN, get(oidc::begin).post(oidc::enter))
+        .route(oidc::BACK, get(oidc::back))
         .route_layer(axum::middleware::from_fn_with_state(app.clone(), precondition))
         .route_layer(axum::middleware::from_fn_with_state(app.clone(), idempotent))
-        .route_layer(axum::middleware::from_fn(permit))
+        .route_layer(axum::middleware::from_fn_with_state(app.clone(), permit))
         .fallback(nothing_here)
         .method_not_allowed_fallback(other_method)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))

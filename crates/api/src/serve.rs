@@ -25,6 +25,7 @@ use crate::app::{App, last_after};
 use crate::codes::Code;
 use crate::desk::Desk;
 use crate::door::Door;
+use crate::oidc::{Oidc, OidcSettings};
 use crate::problem::{Problem, Refusal};
 use crate::routes::{self, Metrics};
 use crate::socket::{self, SocketFile};
@@ -57,6 +58,8 @@ pub struct ServeOptions {
     pub tcp: SocketAddr,
     pub door: Door,
     pub keyring: SharedKeyring,
+    /// How people sign in beside links and tokens.
+    pub oidc: Option<OidcSettings>,
     /// What tokens may be limited to.
     pub environment: Option<String>,
     pub unix: PathBuf,
@@ -126,6 +129,8 @@ pub async fn serve(handle: Handle, options: ServeOptions) -> Result<Serving, Ser
     let reading = handle.clone();
     let end = tokio::task::spawn_blocking(move || last_after(&reading, 0)).await;
     let end = end.unwrap_or_else(|error| Err(JournalError::Broken(error.to_string()))).unwrap_or_default();
+    let oidc = options.oidc.map(Oidc::new);
+    let terms = oidc.as_ref().map(|oidc| oidc.terms);
     let router = routes::router(Arc::new(App {
         handle,
         admin: options.admin,
@@ -136,7 +141,8 @@ pub async fn serve(handle: Handle, options: ServeOptions) -> Result<Serving, Ser
         data_dir: options.data_dir,
         tcp,
         door: options.door,
-        access: Access::open(options.keyring, options.environment)?,
+        access: Access::open(options.keyring, options.environment, terms)?,
+        oidc,
         metrics: Metrics::new(end),
         started: Instant::now(),
         stop: stopped.clone(),

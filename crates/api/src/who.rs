@@ -114,7 +114,7 @@ fn caller(app: &App, peer: Option<Peer>, headers: &HeaderMap) -> Answer<Caller> 
 }
 
 /// Where to be patient with wrong tokens. A proxy of ours says whom it speaks for.
-fn source(app: &App, peer: Option<Peer>, headers: &HeaderMap) -> Option<IpAddr> {
+pub(crate) fn source(app: &App, peer: Option<Peer>, headers: &HeaderMap) -> Option<IpAddr> {
     let Some(Peer::Tcp { ip }) = peer else { return None };
     let forwarded = headers.get_all("x-forwarded-for").iter().next_back();
     let forwarded = forwarded.and_then(|list| list.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
@@ -157,7 +157,7 @@ fn faulty(app: &App, fault: Fault) -> Refusal {
     }
 }
 
-/// On loopback anyone on this machine may look; they may act too until there is a token to tell people apart. What a
+/// On loopback anyone on this machine may look; they may act too until there is a way to tell people apart. What a
 /// proxy passes on is not from this machine, wherever the proxy is.
 fn anonymous(app: &App, peer: Option<Peer>, headers: &HeaderMap) -> Caller {
     let near = matches!(peer, Some(Peer::Tcp { ip }) if ip.is_loopback()) && app.tcp.ip().is_loopback();
@@ -165,7 +165,7 @@ fn anonymous(app: &App, peer: Option<Peer>, headers: &HeaderMap) -> Caller {
     if !near || passed_on.iter().any(|name| headers.contains_key(*name)) {
         return Caller { name: "nobody".to_owned(), role: None, via: Via::Nobody, token: None };
     }
-    let role = if app.access.has_tokens(app.handle.now()) { Role::Viewer } else { Role::Deployer };
+    let role = if app.access.tells_apart(app.handle.now()) { Role::Viewer } else { Role::Deployer };
     Caller { name: "local".to_owned(), role: Some(role), via: Via::Local, token: None }
 }
 
@@ -175,7 +175,10 @@ pub(crate) fn cookie_name(app: &App) -> String {
 }
 
 pub(crate) fn cookie<'h>(app: &App, headers: &'h HeaderMap) -> Option<&'h str> {
-    let wanted = cookie_name(app);
+    cookie_of(headers, &cookie_name(app))
+}
+
+pub(crate) fn cookie_of<'h>(headers: &'h HeaderMap, wanted: &str) -> Option<&'h str> {
     let lists = headers.get_all(header::COOKIE).iter().filter_map(|list| list.to_str().ok());
     let mut pairs = lists.flat_map(|list| list.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(name, _)| *name == wanted).map(|(_, value)| value)

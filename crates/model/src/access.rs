@@ -99,6 +99,9 @@ pub struct SessionRecord {
     /// The token whose holder opened it: it ends with that token.
     #[serde(default)]
     pub token: Option<String>,
+    /// SHA-256 of the provider's settings under which it was opened: it ends when they change.
+    #[serde(default)]
+    pub terms: Option<[u8; 32]>,
 }
 
 #[cfg(test)]

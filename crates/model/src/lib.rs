@@ -9,6 +9,7 @@ mod gauge;
 mod ids;
 mod infra;
 mod latency;
+mod oidc;
 mod policy;
 mod release;
 mod revision;
@@ -34,6 +35,7 @@ pub use gauge::{GaugeLimit, GaugeReading, GaugeSource, GaugeSpec};
 pub use ids::{IdError, InstanceId, RevisionDigest, RolloutId, ServiceName};
 pub use infra::InfraSpec;
 pub use latency::{Histogram, LATENCY_BUCKETS, bucket_bounds_micros, bucket_of_micros};
+pub use oidc::OidcSpec;
 pub use policy::{
     Approvals, Attestation, CivilDate, Day, Effect, Limit, Lines, Naming, PolicySpec, Schema, VersionEntry,
     VersionFlaw, VersionMatch, VersionName, Window, Zone, ZoneError, semantic,

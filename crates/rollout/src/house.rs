@@ -25,6 +25,9 @@ pub enum HouseEvent {
     SignedIn {
         role: Role,
         expires: Timestamp,
+        /// The provider that said who it is; `None`: a link of somebody who was known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        provider: Option<String>,
     },
     StopAsked,
     UpgradeAsked {
@@ -64,8 +67,9 @@ impl HouseEvent {
             Self::TokenRevoked { id, name, reason } => {
                 format!("token {id} of {name} revoked{}", because(reason))
             }
-            Self::SignedIn { role, expires } => {
-                format!("a browser signed in as {} until {expires}", role.name())
+            Self::SignedIn { role, expires, provider } => {
+                let through = provider.as_ref().map(|name| format!(" through {name}")).unwrap_or_default();
+                format!("a browser signed in as {}{through} until {expires}", role.name())
             }
             Self::StopAsked => "control is asked to stop".to_owned(),
             Self::UpgradeAsked { binary } => match binary {
@@ -88,7 +92,12 @@ mod tests {
         let events = [
             HouseEvent::TokenCreated { id, name, role, environments: vec![], expires: None, reason },
             HouseEvent::TokenRevoked { id: token().0, name: token().1, reason: String::new() },
-            HouseEvent::SignedIn { role, expires: at },
+            HouseEvent::SignedIn { role, expires: at, provider: None },
+            HouseEvent::SignedIn {
+                role,
+                expires: at,
+                provider: Some("https://login.example.org".to_owned()),
+            },
             HouseEvent::StopAsked,
             HouseEvent::UpgradeAsked { binary: None },
         ];

@@ -37,7 +37,7 @@ impl Target {
     }
 
     /// Nobody on the way can read what is sent.
-    pub(super) fn is_private(&self) -> bool {
+    pub(crate) fn is_private(&self) -> bool {
         match self {
             Self::Unix(_) | Self::Tls(_) => true,
             Self::Tcp(authority) => {

@@ -82,7 +82,8 @@ fn request(target: &Target, asking: &Asking<'_>) -> Result<Request<Full<Bytes>>,
     builder.body(Full::new(asking.body.clone())).map_err(|error| ClientError::Protocol(error.to_string()))
 }
 
-async fn exchange(
+/// The head of the answer; whoever asks bounds how long that may take.
+pub(crate) async fn exchange(
     target: &Target,
     authorities: Option<&Path>,
     request: Request<Full<Bytes>>,

@@ -2,6 +2,10 @@
 //!
 //! The link itself does nothing when it is only looked at: whatever previews links must not use it up.
 
+use std::future::Future;
+use std::net::IpAddr;
+use std::time::Duration;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -10,13 +14,13 @@ use http::{Extensions, HeaderMap, HeaderValue, StatusCode, Uri, header};
 use staunch_model::Deed;
 use staunch_rollout::HouseEvent;
 
-use super::pages;
-use crate::access::{LINK_LIFE, SESSION_LIFE};
+use super::{oidc, pages};
+use crate::access::{Guest, LINK_LIFE};
 use crate::app::{App, Shared};
 use crate::codes::Code;
 use crate::problem::{Answer, Refusal};
 use crate::v1::{Accepted, LoginLink, Session, Time};
-use crate::who::{Caller, Peer, Via, cookie, cookie_name, shut_out};
+use crate::who::{Caller, Peer, Via, cookie, cookie_name, shut_out, source};
 
 /// Sends the form at once; without it a person presses the button.
 const SCRIPT: &str = "document.forms[0].submit();\n";
@@ -36,12 +40,18 @@ pub(super) async fn link(State(app): State<Shared>, caller: Caller) -> Answer<Js
 
 pub(super) async fn form(uri: Uri) -> Response {
     let code = uri.query().and_then(|query| query.strip_prefix("code=")).unwrap_or_default();
-    if !is_code(code) {
-        return pages::locked_out(used_up());
-    }
+    if is_code(code) { form_page("/login", &[("code", code)]) } else { pages::locked_out(used_up()) }
+}
+
+/// A form with these hidden fields, which sends itself.
+pub(super) fn form_page(action: &str, fields: &[(&str, &str)]) -> Response {
+    let field = |(name, value): &(&str, &str)| {
+        format!("<input type=\"hidden\" name=\"{name}\" value=\"{}\">", pages::escape(value))
+    };
+    let fields: String = fields.iter().map(field).collect();
     let body = format!(
-        "<h1>Sign in</h1><form method=\"post\" action=\"/login\"><input type=\"hidden\" name=\"code\" \
-         value=\"{code}\"><button>Sign in</button></form><script src=\"/login.js\"></script>"
+        "<h1>Sign in</h1><form method=\"post\" action=\"{action}\">{fields}<button>Sign in</button></form>\
+         <script src=\"/login.js\"></script>"
     );
     let mut response = pages::html("Sign in", &body);
     let headers = response.headers_mut();
@@ -55,41 +65,67 @@ pub(super) async fn script() -> Response {
     ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], SCRIPT).into_response()
 }
 
-pub(super) async fn enter(State(app): State<Shared>, extensions: Extensions, body: Bytes) -> Response {
-    match sign_in(&app, &extensions, &body).await {
-        Ok(response) => response,
-        Err(refusal) => pages::locked_out(refusal),
-    }
+pub(super) async fn enter(
+    State(app): State<Shared>,
+    extensions: Extensions,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let source = source(&app, extensions.get::<Peer>().copied(), &headers);
+    patiently(&app, source, sign_in(&app, &body)).await.unwrap_or_else(pages::locked_out)
 }
 
-async fn sign_in(app: &App, extensions: &Extensions, body: &[u8]) -> Answer<Response> {
-    let source = match extensions.get() {
-        Some(Peer::Tcp { ip }) => Some(*ip),
-        Some(Peer::Unix { .. }) | None => None,
-    };
+async fn sign_in(app: &App, body: &[u8]) -> Answer<Response> {
+    let code = std::str::from_utf8(body).ok().and_then(|body| body.trim().strip_prefix("code="));
+    let guest = code.filter(|code| is_code(code)).and_then(|code| app.access.redeem(code));
+    let_in(app, guest.ok_or_else(used_up)?, None, "/").await
+}
+
+/// Whoever fails often has to wait; what is the server's own fault is nobody's failure.
+pub(super) async fn patiently(
+    app: &App,
+    source: Option<IpAddr>,
+    signing_in: impl Future<Output = Answer<Response>>,
+) -> Answer<Response> {
     if let Some(seconds) = source.and_then(|source| app.access.shut_out(source)) {
         return Err(shut_out(seconds));
     }
-    let code = std::str::from_utf8(body).ok().and_then(|body| body.trim().strip_prefix("code="));
-    let link = code.filter(|code| is_code(code)).and_then(|code| app.access.redeem(code));
-    let Some(link) = link else {
-        app.metrics.login_failures.inc();
-        source.inspect(|source| app.access.note_failure(*source));
-        return Err(used_up());
-    };
-    let now = app.handle.now();
-    let event = HouseEvent::SignedIn { role: link.role, expires: now.plus(SESSION_LIFE) };
-    app.handle.note(event, &link.name).await?;
-    let (text, _) = app.access.open_session(link, now).await?;
-    Ok((StatusCode::SEE_OTHER, [(header::LOCATION, "/"), (header::SET_COOKIE, &set_cookie(app, &text))], "")
-        .into_response())
+    signing_in.await.inspect_err(|refusal| {
+        if matches!(refusal.code, Code::LinkInvalid | Code::SignInRefused) {
+            app.metrics.login_failures.inc();
+            source.inspect(|source| app.access.note_failure(*source));
+        }
+    })
 }
 
-/// Strict: no other site's link or form carries it. No script reads it.
-fn set_cookie(app: &App, text: &str) -> String {
-    let secure = if app.door.is_secure() { "; Secure" } else { "" };
-    let (name, seconds) = (cookie_name(app), if text.is_empty() { 0 } else { SESSION_LIFE.as_secs() });
-    format!("{name}={text}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}")
+/// Recorded before it takes effect.
+pub(super) async fn let_in(app: &App, guest: Guest, provider: Option<String>, to: &str) -> Answer<Response> {
+    let (now, life) = (app.handle.now(), guest.life);
+    let event = HouseEvent::SignedIn { role: guest.role, expires: now.plus(life), provider };
+    app.handle.note(event, &guest.name).await?;
+    let (text, _) = app.access.open_session(guest, now).await?;
+    let cookie = session_cookie(app, life).set(app, &text);
+    Ok((StatusCode::SEE_OTHER, [(header::LOCATION, to), (header::SET_COOKIE, &cookie)], "").into_response())
+}
+
+pub(super) struct Cookie {
+    pub(super) name: String,
+    pub(super) path: &'static str,
+    pub(super) life: Duration,
+}
+
+impl Cookie {
+    /// Strict: no other site's link or form carries it. No script reads it. Without a value it ends.
+    pub(super) fn set(&self, app: &App, value: &str) -> String {
+        let Self { name, path, life } = self;
+        let secure = if app.door.is_secure() { "; Secure" } else { "" };
+        let seconds = if value.is_empty() { 0 } else { life.as_secs() };
+        format!("{name}={value}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}")
+    }
+}
+
+fn session_cookie(app: &App, life: Duration) -> Cookie {
+    Cookie { name: cookie_name(app), path: "/", life }
 }
 
 pub(super) async fn leave(State(app): State<Shared>, headers: HeaderMap) -> Answer<Response> {
@@ -97,7 +133,8 @@ pub(super) async fn leave(State(app): State<Shared>, headers: HeaderMap) -> Answ
         app.access.end_session(text).await?;
     }
     let message = "signed out".to_owned();
-    Ok(([(header::SET_COOKIE, set_cookie(&app, ""))], Json(Accepted { message })).into_response())
+    let ended = session_cookie(&app, Duration::ZERO).set(&app, "");
+    Ok(([(header::SET_COOKIE, ended)], Json(Accepted { message })).into_response())
 }
 
 pub(super) async fn session(State(app): State<Shared>, caller: Caller) -> Json<Session> {
@@ -110,6 +147,7 @@ pub(super) async fn session(State(app): State<Shared>, caller: Caller) -> Json<S
         may_deploy: may(Deed::Steer),
         may_approve: may(Deed::Vote),
         may_administer: may(Deed::Administer),
+        sign_in: app.oidc.as_ref().map(|_| oidc::BEGIN.to_owned()),
         name: caller.name,
     })
 }

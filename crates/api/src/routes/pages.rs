@@ -5,8 +5,10 @@ use axum::response::{IntoResponse, Response};
 use http::header;
 use staunch_control::ServiceView;
 
+use super::oidc::BEGIN as OIDC_BEGIN;
 use crate::app::Shared;
 use crate::codes::{Code, code};
+use crate::oidc::Oidc;
 use crate::problem::{Answer, Refusal};
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;\
@@ -58,9 +60,16 @@ pub(super) fn preformatted(text: &str) -> String {
 
 /// What a browser sees that may not look.
 pub(crate) fn locked_out(refusal: Refusal) -> Response {
+    locked_out_to(refusal, None, "/")
+}
+
+/// The same with a way in, and on to `to`.
+pub(crate) fn locked_out_to(refusal: Refusal, oidc: Option<&Oidc>, to: &str) -> Response {
+    let door =
+        oidc.filter(|_| refusal.code == Code::LoginNeeded).map(|oidc| sign_in(oidc, to)).unwrap_or_default();
     let problem = crate::Problem::from(refusal);
     let body = format!(
-        "<h1>{}</h1><p>{}.</p><p>{}</p>",
+        "<h1>{}</h1><p>{}.</p>{door}<p>{}</p>",
         escape(&problem.title),
         escape(&problem.detail),
         escape(&problem.help)
@@ -69,6 +78,17 @@ pub(crate) fn locked_out(refusal: Refusal) -> Response {
     *response.status_mut() =
         http::StatusCode::from_u16(problem.status).unwrap_or(http::StatusCode::FORBIDDEN);
     response
+}
+
+fn sign_in(oidc: &Oidc, to: &str) -> String {
+    let query = form_urlencoded::Serializer::new(String::new()).append_pair("to", to).finish();
+    let (address, host) = (format!("{OIDC_BEGIN}?{query}"), escape(oidc.host()));
+    format!("<p><a href=\"{}\">Sign in with {host}</a></p>", escape(&address))
+}
+
+/// A page that asks for the same address once more, as a page of this server.
+pub(crate) fn again() -> Response {
+    html("Staunch", "<meta http-equiv=\"refresh\" content=\"0\"><p>One moment.</p>")
 }
 
 pub(super) fn html(title: &str, body: &str) -> Response {

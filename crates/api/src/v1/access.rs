@@ -85,4 +85,6 @@ pub struct Session {
     pub may_deploy: bool,
     pub may_approve: bool,
     pub may_administer: bool,
+    /// Where a browser signs in through the provider; absent without one. `?to=` says where to go on.
+    pub sign_in: Option<String>,
 }

@@ -92,7 +92,7 @@ async fn a_token_that_does_not_work_says_why_and_opens_nothing() {
     for (given, code) in [("stn_0000", "token-invalid"), ("", "token-invalid")] {
         let answer = ask(&world, LOOK, given).await;
         assert_eq!(what(&answer), (401, code.to_owned()), "{given}");
-        assert!(answer.head.contains("www-authenticate: bearer"), "{}", answer.head);
+        assert!(answer.head.contains("www-authenticate: Bearer"), "{}", answer.head);
     }
     let basic = tcp(&world, LOOK, &[&host(&world), "Authorization: Basic YTpi"], "").await;
     assert_eq!(basic.status, 401);
@@ -199,7 +199,7 @@ async fn a_link_signs_a_browser_in_once_and_looking_at_it_does_not_use_it_up() {
     let body = format!("code={code}");
     let entered = tcp(&world, "POST /login", &[&host, &origin], &body).await;
     assert_eq!(entered.status, 303, "{}", entered.body);
-    for part in ["httponly", "samesite=strict", "path=/"] {
+    for part in ["HttpOnly", "SameSite=Strict", "Path=/"] {
         assert!(entered.head.contains(part), "{}", entered.head);
     }
     let again = tcp(&world, "POST /login", &[&host, &origin], &body).await;
@@ -220,7 +220,7 @@ async fn a_link_signs_a_browser_in_once_and_looking_at_it_does_not_use_it_up() {
     assert_eq!(admitted.unwrap().actor.to_string(), "ann");
 
     let left = tcp(&world, "POST /api/v1/logout", &[&host, &cookie, &origin], "").await;
-    assert!(left.head.contains("max-age=0"), "{}", left.head);
+    assert!(left.head.contains("Max-Age=0"), "{}", left.head);
     let session = tcp(&world, "GET /api/v1/session", &[&host, &cookie], "").await.json();
     assert_eq!((session["via"].as_str(), session["login_needed"].as_bool()), (Some("local"), Some(true)));
 }

@@ -52,7 +52,7 @@ async fn no_get_acts() {
     ] {
         let answer = raw::get(&world, &format!("/api/v1/{path}")).await;
         assert_eq!((answer.status, answer.code().as_str()), (405, "method-not-allowed"), "{path}");
-        assert!(answer.head.contains("allow: post"), "{}", answer.head);
+        assert!(answer.head.contains("allow: POST"), "{}", answer.head);
     }
     assert_eq!(world.unix.rollout(id).await.unwrap().row.phase, phase);
 }

@@ -7,6 +7,7 @@ mod budgets;
 mod events;
 mod guards;
 mod listening;
+mod oidc;
 mod page;
 mod protocol;
 mod raw;

@@ -153,6 +153,7 @@ pub(crate) fn options(dir: &tempfile::TempDir, admin: Arc<dyn Admin>) -> ServeOp
         tcp: ([127, 0, 0, 1], 0).into(),
         unix: dir.path().join("api.sock"),
         door: Door::default(),
+        oidc: None,
         keyring: Arc::new(Mutex::new(MemoryKeyring::default())),
         environment: None,
         version: "9.9.9".to_owned(),

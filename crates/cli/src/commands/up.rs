@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use staunch_api::{Admin, Door, ServeOptions, SharedKeyring, TlsFiles};
+use staunch_api::{Admin, Door, OidcSettings, ServeOptions, SharedKeyring, TlsFiles};
 use staunch_config::{ControlSpec, Project};
 use staunch_control::{Control, DeployOptions, Handle, Parts, Refused, ReleaseSource, SpecSource};
 use staunch_local::{LocalOptions, LocalPlatform};
@@ -139,6 +139,7 @@ async fn listen(
     let keyring = SqliteKeyring::open(&place.access());
     let keyring = keyring.map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
     let keyring: SharedKeyring = Arc::new(Mutex::new(keyring));
+    let oidc = oidc(place, &project.control)?;
     let desk = Arc::new(PlaceDesk { place: place.clone(), term: *term });
     for extra in 0..API_PORTS {
         let mut tcp = project.api;
@@ -147,6 +148,7 @@ async fn listen(
             tcp,
             unix: unix.clone(),
             door: door(place, &project.control),
+            oidc: oidc.clone(),
             keyring: keyring.clone(),
             environment: project.environment.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -170,6 +172,24 @@ fn door(place: &Place, control: &ControlSpec) -> Door {
     let tls = control.tls.as_ref();
     let tls = tls.map(|tls| TlsFiles { cert: folder.join(&tls.cert), key: folder.join(&tls.key) });
     Door { names: control.names.clone(), tls, proxies: control.trusted_proxies.clone() }
+}
+
+/// The secret is read once: whoever can change the file has to start the server to be believed.
+fn oidc(place: &Place, control: &ControlSpec) -> Result<Option<OidcSettings>, Failure> {
+    let Some(spec) = control.oidc.clone() else { return Ok(None) };
+    let folder = place.file.parent().unwrap_or(Path::new("/"));
+    let secret = spec.client_secret_file.as_ref().map(|name| {
+        let path = folder.join(name);
+        let why = |why: String| {
+            let help = "write the client's secret into it, and nothing else";
+            Failure::new(Exit::Config, format!("the sign-in secret {}: {why}", path.display())).help(help)
+        };
+        let text = std::fs::read_to_string(&path).map_err(|error| why(error.to_string()))?;
+        let text = text.trim();
+        if text.is_empty() { Err(why("it is empty".to_owned())) } else { Ok(text.to_owned()) }
+    });
+    let ca = spec.ca.as_ref().map(|name| folder.join(name));
+    Ok(Some(OidcSettings { secret: secret.transpose()?, ca, spec }))
 }
 
 fn announce(term: &Term, project: &Project, api: std::net::SocketAddr, place: &Place) -> Result<(), Failure> {

@@ -3,13 +3,13 @@
 use std::net::IpAddr;
 use std::ops::Range;
 
-use staunch_model::TlsSpec;
+use staunch_model::{OidcSpec, TlsSpec};
 
 use crate::Diagnostic;
 use crate::codes::Code;
 use crate::reader::{Reader, Section};
 use crate::v1::policy::values::texts;
-use crate::v1::service;
+use crate::v1::{oidc, service};
 
 /// How the control API is reached from beyond this machine; by default it is not.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,6 +19,7 @@ pub struct ControlSpec {
     pub tls: Option<TlsSpec>,
     /// Proxies that end TLS; nobody else may connect from beyond this machine when there is no `tls`.
     pub trusted_proxies: Vec<IpAddr>,
+    pub oidc: Option<OidcSpec>,
 }
 
 impl ControlSpec {
@@ -40,8 +41,9 @@ pub(crate) fn read(reader: &mut Reader<'_>, root: &Section<'_>) -> ControlSpec {
             Err(_) => wrong(reader, format!("`{text}` is not an IP address"), &at),
         }
     }
+    let names = names.into_iter().map(|(name, _)| name).collect();
     let tls = service::tls(reader, &section);
-    ControlSpec { names: names.into_iter().map(|(name, _)| name).collect(), tls, trusted_proxies }
+    ControlSpec { names, tls, trusted_proxies, oidc: oidc::read(reader, &section) }
 }
 
 fn wrong(reader: &mut Reader<'_>, message: String, at: &Range<usize>) {

@@ -12,6 +12,7 @@ mod gauges;
 mod health;
 mod intake;
 pub(crate) mod keys;
+mod oidc;
 mod policy;
 mod release;
 mod rolling;

@@ -97,6 +97,7 @@ fn write_defaults(table: &Value, prefix: &str, into: &mut String) {
             "tls",
             "slo",
             "confidence",
+            "control.oidc",
             "infra",
             "policy.approvals",
         ];

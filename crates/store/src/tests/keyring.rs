@@ -33,6 +33,7 @@ fn what_was_put_is_there_after_a_restart_and_nobody_else_can_read_the_file() {
         created: Timestamp(1),
         expires: Timestamp(2),
         token: None,
+        terms: None,
     };
     {
         let mut ring = SqliteKeyring::open(&path).unwrap();
