@@ -2,14 +2,14 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::tls::TlsFiles;
+use staunch_tls::PemFiles;
 
 /// The default is loopback alone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Door {
     /// Host names by which browsers and programs call it, beside addresses; with the port when it is not the scheme's.
     pub names: Vec<String>,
-    pub tls: Option<TlsFiles>,
+    pub tls: Option<PemFiles>,
     /// Addresses of proxies that end TLS. Without `tls` nobody else may connect from beyond this machine.
     pub proxies: Vec<IpAddr>,
 }
@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn beyond_loopback_the_given_names_and_addresses_are_ours() {
         let names = vec!["staunch.example".to_owned()];
-        let tls = Some(TlsFiles { cert: "c".into(), key: "k".into() });
+        let tls = Some(PemFiles { cert: "c".into(), key: "k".into() });
         let door = Door { names, tls, proxies: vec![] };
         let bound = at("0.0.0.0:7171");
         for good in ["staunch.example:7171", "staunch.example", "10.1.2.3:7171", "[fe80::1]:7171"] {

@@ -25,7 +25,6 @@ mod series;
 mod serve;
 mod socket;
 mod stream;
-mod tls;
 pub mod v1;
 mod who;
 
@@ -37,4 +36,4 @@ pub use oidc::OidcSettings;
 pub use openapi::openapi;
 pub use problem::Problem;
 pub use serve::{Admin, ServeError, ServeOptions, Serving, serve};
-pub use tls::TlsFiles;
+pub use staunch_tls::PemFiles;

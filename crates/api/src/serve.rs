@@ -29,7 +29,6 @@ use crate::oidc::{Oidc, OidcSettings};
 use crate::problem::{Problem, Refusal};
 use crate::routes::{self, Metrics};
 use crate::socket::{self, SocketFile};
-use crate::tls::TlsFiles;
 use crate::who::Peer;
 
 /// Open connections per listener; further ones are told so and closed. Streams count.
@@ -84,7 +83,7 @@ pub enum ServeError {
     #[error("cannot listen on {}: {source}", .path.display())]
     Socket { path: PathBuf, source: io::Error },
     #[error("the control API's TLS: {0}")]
-    Tls(io::Error),
+    Tls(String),
     #[error("who has access cannot be read: {0}")]
     Keyring(#[from] JournalError),
     #[error("cannot listen on {addr}: {source}")]
@@ -120,7 +119,13 @@ impl Serving {
 
 /// Listens and answers, on the caller's runtime, until the returned value is stopped or dropped.
 pub async fn serve(handle: Handle, options: ServeOptions) -> Result<Serving, ServeError> {
-    let tls = options.door.tls.as_ref().map(TlsFiles::acceptor).transpose().map_err(ServeError::Tls)?;
+    let tls = options
+        .door
+        .tls
+        .as_ref()
+        .map(|files| files.acceptor(&["http/1.1"]))
+        .transpose()
+        .map_err(ServeError::Tls)?;
     let listener = bind_tcp(options.tcp, &options.door).await?;
     let failed = |source| ServeError::Tcp { addr: options.tcp, source };
     let tcp = listener.local_addr().map_err(failed)?;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::shell::root;
 
 /// What each room may use of ours, and which outside crates only it may see.
-const ROOMS: [(&str, &[&str]); 15] = [
+const ROOMS: [(&str, &[&str]); 16] = [
     ("staunch-model", &[]),
     ("staunch-evidence", &[]),
     ("staunch-analysis", &["staunch-model", "staunch-evidence"]),
@@ -17,13 +17,21 @@ const ROOMS: [(&str, &[&str]); 15] = [
     ("staunch-config", &["staunch-model"]),
     ("staunch-checks", &["staunch-model"]),
     ("staunch-ports", &["staunch-model", "staunch-rollout"]),
-    ("staunch-proxy", &["staunch-model"]),
+    ("staunch-tls", &[]),
+    ("staunch-proxy", &["staunch-model", "staunch-tls"]),
     ("staunch-local", &["staunch-model", "staunch-ports", "staunch-proxy"]),
     ("staunch-store", &["staunch-model", "staunch-ports"]),
     ("staunch-control", &["staunch-model", "staunch-analysis", "staunch-rollout", "staunch-ports"]),
     (
         "staunch-api",
-        &["staunch-model", "staunch-analysis", "staunch-rollout", "staunch-ports", "staunch-control"],
+        &[
+            "staunch-model",
+            "staunch-analysis",
+            "staunch-rollout",
+            "staunch-ports",
+            "staunch-control",
+            "staunch-tls",
+        ],
     ),
     ("xtask", &["staunch-config", "staunch-rollout"]),
     ("staunch-bench", &[]),
@@ -35,7 +43,7 @@ const OWNED: [(&str, &[&str]); 6] = [
     ("axum", &["staunch-api"]),
     ("clap", &["staunch"]),
     ("ratatui", &["staunch"]),
-    ("rustls", &["staunch-proxy", "staunch-api"]),
+    ("rustls", &["staunch-tls", "staunch-proxy", "staunch-api"]),
     ("arc-swap", &["staunch-proxy"]),
 ];
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use staunch_api::client::{Client, Target};
 use staunch_api::v1::{ReasonRequest, TokenCreated, TokenRequest};
-use staunch_api::{Door, ServeError, ServeOptions, TlsFiles, serve};
+use staunch_api::{Door, PemFiles, ServeError, ServeOptions, serve};
 use staunch_ports::Journal as _;
 
 use crate::raw::{Answer, host, tcp, unix};
@@ -243,13 +243,13 @@ async fn nobody_who_is_not_known_gets_a_link_and_wrong_codes_are_counted() {
 
 struct Certified {
     dir: tempfile::TempDir,
-    files: TlsFiles,
+    files: PemFiles,
 }
 
 fn certified() -> Certified {
     let dir = tempfile::tempdir().unwrap();
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-    let files = TlsFiles { cert: dir.path().join("cert.pem"), key: dir.path().join("key.pem") };
+    let files = PemFiles { cert: dir.path().join("cert.pem"), key: dir.path().join("key.pem") };
     std::fs::write(&files.cert, made.cert.pem()).unwrap();
     std::fs::write(&files.key, made.signing_key.serialize_pem()).unwrap();
     Certified { dir, files }
@@ -287,7 +287,7 @@ async fn a_bind_beyond_loopback_without_tls_or_proxy_and_a_bad_certificate_do_no
     let open = ServeOptions { tcp: ([0, 0, 0, 0], 0).into(), ..options(&dir, world.admin.clone()) };
     let error = serve(world.handle.clone(), open).await.unwrap_err();
     assert!(matches!(error, ServeError::NotLoopback(_)), "{error}");
-    let files = TlsFiles { cert: dir.path().join("none.pem"), key: dir.path().join("none.pem") };
+    let files = PemFiles { cert: dir.path().join("none.pem"), key: dir.path().join("none.pem") };
     let door = Door { tls: Some(files), ..Door::default() };
     let error = serve(world.handle.clone(), ServeOptions { door, ..options(&dir, world.admin.clone()) });
     let error = error.await.unwrap_err();

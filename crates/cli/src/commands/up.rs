@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use staunch_api::{Admin, Door, OidcSettings, ServeOptions, SharedKeyring, TlsFiles};
+use staunch_api::{Admin, Door, OidcSettings, PemFiles, ServeOptions, SharedKeyring};
 use staunch_config::{ControlSpec, Project};
 use staunch_control::{Control, DeployOptions, Handle, Parts, Refused, ReleaseSource, SpecSource};
 use staunch_local::{LocalOptions, LocalPlatform};
@@ -170,7 +170,7 @@ async fn listen(
 fn door(place: &Place, control: &ControlSpec) -> Door {
     let folder = place.file.parent().unwrap_or(Path::new("/"));
     let tls = control.tls.as_ref();
-    let tls = tls.map(|tls| TlsFiles { cert: folder.join(&tls.cert), key: folder.join(&tls.key) });
+    let tls = tls.map(|tls| PemFiles { cert: folder.join(&tls.cert), key: folder.join(&tls.key) });
     Door { names: control.names.clone(), tls, proxies: control.trusted_proxies.clone() }
 }
 
