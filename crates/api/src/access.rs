@@ -114,10 +114,13 @@ impl Access {
         let given = digest(text);
         let known = self.known();
         let found = known.sessions.iter().find(|session| secret::same(&session.digest, &given))?;
+        self.is_alive(&known, found, now).then(|| found.clone())
+    }
+
+    fn is_alive(&self, known: &Known, session: &SessionRecord, now: Timestamp) -> bool {
         let stands = |id: &String| known.tokens.iter().any(|token| token.id == *id && token.works(now));
-        let agreed = found.terms.is_none() || found.terms == self.terms;
-        let alive = now < found.expires && agreed && found.token.as_ref().is_none_or(stands);
-        alive.then(|| found.clone())
+        let agreed = session.terms.is_none() || session.terms == self.terms;
+        now < session.expires && agreed && session.token.as_ref().is_none_or(stands)
     }
 
     /// Whether there is a way to tell people apart: a provider, or a token that works.
@@ -188,6 +191,27 @@ impl Access {
             known.sessions.retain(|session| session.digest != ended);
         }
         self.write(move |ring| ring.remove_session(&ended)).await
+    }
+
+    /// Of whoever is signed in, the newest first.
+    pub(crate) fn sessions(&self, now: Timestamp) -> Vec<SessionRecord> {
+        let known = self.known();
+        let mut alive: Vec<_> =
+            known.sessions.iter().filter(|session| self.is_alive(&known, session, now)).cloned().collect();
+        alive.sort_by_key(|session| std::cmp::Reverse(session.created));
+        alive
+    }
+
+    /// Ends every session of this name; how many there were.
+    pub(crate) async fn end_sessions_of(&self, name: &str) -> Answer<usize> {
+        let ended: Vec<_> = {
+            let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+            known.sessions.extract_if(.., |session| session.name == name).collect()
+        };
+        let count = ended.len();
+        self.write(move |ring| ended.iter().try_for_each(|session| ring.remove_session(&session.digest)))
+            .await?;
+        Ok(count)
     }
 
     /// A code that opens one session within [`LINK_LIFE`].

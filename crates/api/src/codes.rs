@@ -157,6 +157,9 @@ codes! {
     UnknownToken "unknown-token" 404 exit 2
         "There is no such token"
         "`staunch token list` lists them with their ids."
+    UnknownSession "unknown-session" 404 exit 2
+        "Nobody is signed in by this name"
+        "`staunch session list` lists the browsers that are signed in."
     TokenExists "token-exists" 409 exit 16
         "There is a token already"
         "One name has one token that works, so that the journal says which one acted. `staunch token revoke NAME` ends it."

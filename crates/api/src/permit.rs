@@ -74,7 +74,7 @@ pub(crate) fn deed(method: &Method, path: &str) -> Option<Deed> {
         return None;
     }
     let path = path.strip_prefix("/api/v1").unwrap_or(path);
-    if path.starts_with("/tokens") {
+    if path.starts_with("/tokens") || path.starts_with("/sessions") {
         return Some(Deed::Administer);
     }
     if matches!(*method, Method::GET | Method::HEAD) {
@@ -117,7 +117,10 @@ mod tests {
         }
         assert_eq!(deed(&Method::POST, "/api/v1/something/new"), Some(Deed::Administer));
         assert_eq!(deed(&Method::POST, "/api/v1/releases/{id}"), Some(Deed::Steer));
-        assert_eq!(deed(&Method::GET, "/api/v1/tokens"), Some(Deed::Administer));
+        for path in ["/api/v1/tokens", "/api/v1/sessions"] {
+            assert_eq!(deed(&Method::GET, path), Some(Deed::Administer));
+        }
+        assert_eq!(deed(&Method::GET, "/api/v1/session"), Some(Deed::Look));
         assert_eq!(deed(&Method::GET, "/healthz"), None);
     }
 }

@@ -22,6 +22,7 @@ mod releases;
 mod reports;
 mod rollouts;
 mod services;
+mod sessions;
 mod tokens;
 mod watch;
 
@@ -259,6 +260,18 @@ fn access(table: Table) -> Table {
             op("A link that signs a browser in").answers::<v1::LoginLink>(200),
         )
         .post("/api/v1/logout", login::leave, op("Ends the browser's session").answers::<v1::Accepted>(200))
+        .get(
+            "/api/v1/sessions",
+            sessions::list,
+            op("Browsers that are signed in").answers::<v1::SessionList>(200),
+        )
+        .post(
+            "/api/v1/sessions/{name}/end",
+            sessions::end,
+            op("Signs out every browser of this name")
+                .takes::<v1::ReasonRequest>()
+                .answers::<v1::SessionsEnded>(200),
+        )
         .get("/api/v1/tokens", tokens::list, op("All tokens, without secrets").answers::<v1::TokenList>(200))
         .post(
             "/api/v1/tokens",

@@ -21,7 +21,10 @@ mod time;
 mod trigger;
 mod vetting;
 
-pub use access::{LoginLink, Session, Token, TokenCreated, TokenList, TokenRequest};
+pub use access::{
+    BrowserSession, LoginLink, Session, SessionList, SessionsEnded, Token, TokenCreated, TokenList,
+    TokenRequest,
+};
 pub use budget::{Budget, BurnRate, Objective, ServiceBudget, Spend};
 pub use cohort::Cohort;
 pub use entry::{Entries, Entry, ExportLine, Reset};

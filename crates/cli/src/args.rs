@@ -156,6 +156,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         what: TokenCommand,
     },
+    /// Browsers that are signed in to the page
+    Session {
+        #[command(subcommand)]
+        what: SessionCommand,
+    },
     /// Open the page in the browser, signed in as you
     Ui(UiArgs),
     /// Find out why something does not work, with a fix to run
@@ -369,6 +374,23 @@ pub(crate) enum TokenCommand {
     List,
     /// End a token, and the sessions that it opened, at once
     Revoke(TokenRevokeArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SessionCommand {
+    /// All of them, newest first
+    List,
+    /// Sign out every browser of a name, at once
+    End(SessionEndArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SessionEndArgs {
+    /// Whose
+    pub(crate) name: String,
+    /// Why: kept in the journal
+    #[arg(short, long)]
+    pub(crate) reason: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -111,6 +111,7 @@ fn run(term: &Term, cli: &Cli) -> Outcome {
         | Command::Logs(_)
         | Command::Audit { what: AuditCommand::Export }
         | Command::Token { .. }
+        | Command::Session { .. }
         | Command::Ui(_)
         | Command::Doctor(_)
         | Command::Simulate(_)
@@ -154,6 +155,7 @@ async fn ask(term: &Term, cli: &Cli, place: &Place) -> Outcome {
         Command::Logs(args) => online::logs(term, &remote()?, args).await,
         Command::Audit { .. } => online::audit_export(term, &remote()?).await,
         Command::Token { what } => access::token(term, &remote()?, what).await,
+        Command::Session { what } => access::session(term, &remote()?, what).await,
         Command::Ui(args) => access::ui(term, &remote()?, args).await,
         Command::Simulate(args) => simulate::run(term, place, args).await,
         Command::Doctor(args) => doctor::run(term, cli, place, args).await,

@@ -76,7 +76,7 @@ codes! {
         "write host names such as \"staunch.example.org\" and addresses such as \"10.0.0.5\", without a scheme or a path"
     ControlOidc "control-oidc"
         "With this value of `[control.oidc]` nobody could sign in, or anybody."
-        "docs/src/access.md has an example for `[control.oidc]`"
+        "for example: issuer = \"https://login.example.org\", client-id = \"staunch\", roles = { viewer = \"*\", deployer = [\"developers\"] }"
     CommandEmpty "command-empty"
         "The command has no program to start."
         "name the program: run = \"./my-app --flag\""

@@ -29,6 +29,12 @@ pub enum HouseEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         provider: Option<String>,
     },
+    /// Every browser that acted under this name.
+    SessionsEnded {
+        name: String,
+        count: usize,
+        reason: String,
+    },
     StopAsked,
     UpgradeAsked {
         binary: Option<String>,
@@ -38,15 +44,16 @@ pub enum HouseEvent {
 impl HouseEvent {
     /// The journal's name for what is no service's. It is also a valid service name: an entry needs one.
     pub const PLACE: &'static str = "staunch";
-    const KINDS: [&'static str; 5] =
-        ["token-created", "token-revoked", "signed-in", "stop-asked", "upgrade-asked"];
+    const KINDS: [&'static str; 6] =
+        ["token-created", "token-revoked", "signed-in", "sessions-ended", "stop-asked", "upgrade-asked"];
 
     pub fn kind(&self) -> &'static str {
-        let [created, revoked, signed_in, stop, upgrade] = Self::KINDS;
+        let [created, revoked, signed_in, ended, stop, upgrade] = Self::KINDS;
         match self {
             Self::TokenCreated { .. } => created,
             Self::TokenRevoked { .. } => revoked,
             Self::SignedIn { .. } => signed_in,
+            Self::SessionsEnded { .. } => ended,
             Self::StopAsked => stop,
             Self::UpgradeAsked { .. } => upgrade,
         }
@@ -70,6 +77,11 @@ impl HouseEvent {
             Self::SignedIn { role, expires, provider } => {
                 let through = provider.as_ref().map(|name| format!(" through {name}")).unwrap_or_default();
                 format!("a browser signed in as {}{through} until {expires}", role.name())
+            }
+            Self::SessionsEnded { name, count, reason } => {
+                let browsers =
+                    if *count == 1 { "one browser".to_owned() } else { format!("{count} browsers") };
+                format!("{browsers} of {name} signed out{}", because(reason))
             }
             Self::StopAsked => "control is asked to stop".to_owned(),
             Self::UpgradeAsked { binary } => match binary {
@@ -98,6 +110,7 @@ mod tests {
                 expires: at,
                 provider: Some("https://login.example.org".to_owned()),
             },
+            HouseEvent::SessionsEnded { name: token().1, count: 2, reason: String::new() },
             HouseEvent::StopAsked,
             HouseEvent::UpgradeAsked { binary: None },
         ];

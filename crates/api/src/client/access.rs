@@ -2,7 +2,10 @@ use std::path::PathBuf;
 
 use super::calls::{ACT, part};
 use super::{Client, ClientError};
-use crate::v1::{LoginLink, ReasonRequest, Session, Token, TokenCreated, TokenList, TokenRequest};
+use crate::v1::{
+    BrowserSession, LoginLink, ReasonRequest, Session, SessionList, SessionsEnded, Token, TokenCreated,
+    TokenList, TokenRequest,
+};
 
 /// Never printed.
 #[derive(Clone)]
@@ -40,6 +43,20 @@ impl Client {
     /// By id, or by the name of one that works.
     pub async fn revoke_token(&self, token: &str, request: &ReasonRequest) -> Result<Token, ClientError> {
         self.post(&format!("/tokens/{}/revoke", part(token)), request, ACT).await
+    }
+
+    /// Browsers that are signed in.
+    pub async fn sessions(&self) -> Result<Vec<BrowserSession>, ClientError> {
+        Ok(self.get::<SessionList>("/sessions").await?.sessions)
+    }
+
+    /// Signs out every browser of this name.
+    pub async fn end_sessions(
+        &self,
+        name: &str,
+        request: &ReasonRequest,
+    ) -> Result<SessionsEnded, ClientError> {
+        self.post(&format!("/sessions/{}/end", part(name)), request, ACT).await
     }
 
     /// A link that signs a browser in as whoever asks.

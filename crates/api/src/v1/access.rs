@@ -1,7 +1,7 @@
 //! Who has access, on the wire. A token itself is in one answer only: that of its creation.
 
 use serde::{Deserialize, Serialize};
-use staunch_model::TokenRecord;
+use staunch_model::{SessionRecord, TokenRecord};
 use utoipa::ToSchema;
 
 use super::Time;
@@ -59,6 +59,46 @@ impl Token {
             expires_at: record.expires.map(Time),
             revoked_at: record.revoked.map(Time),
             works: record.works(now),
+        }
+    }
+}
+
+/// A browser that is signed in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BrowserSession {
+    pub name: String,
+    pub role: String,
+    /// What let it in: `link`, `token` (a link of its holder) or `provider`.
+    pub by: String,
+    pub created_at: Time,
+    pub expires_at: Time,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SessionList {
+    /// Newest first.
+    pub sessions: Vec<BrowserSession>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SessionsEnded {
+    pub name: String,
+    pub ended: usize,
+}
+
+impl From<&SessionRecord> for BrowserSession {
+    fn from(record: &SessionRecord) -> Self {
+        let by = match (&record.terms, &record.token) {
+            (Some(_), _) => "provider",
+            (None, Some(_)) => "token",
+            (None, None) => "link",
+        };
+        Self {
+            name: record.name.clone(),
+            role: record.role.name().to_owned(),
+            by: by.to_owned(),
+            created_at: record.created.into(),
+            expires_at: record.expires.into(),
         }
     }
 }

@@ -14,6 +14,8 @@ use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use staunch_api::client::{Client, Target};
+use staunch_api::v1::ReasonRequest;
 use staunch_api::{OidcSettings, ServeOptions, serve};
 use staunch_model::{OidcSpec, Role};
 use staunch_ports::Journal as _;
@@ -101,6 +103,7 @@ async fn token(State(issuer): State<Arc<Issuer>>, headers: HeaderMap, body: Stri
 struct Scene {
     world: World,
     issuer: Arc<Issuer>,
+    unix: Client,
     _dir: tempfile::TempDir,
 }
 
@@ -112,7 +115,8 @@ impl Scene {
             Some(OidcSettings { spec: spec(&issuer.address), secret: Some("s3 cret".to_owned()), ca: None });
         let served = ServeOptions { oidc, ..options(&dir, world.admin.clone()) };
         world.serving = serve(world.handle.clone(), served).await.unwrap();
-        Self { world, issuer, _dir: dir }
+        let unix = Client::connect(Target::Unix(dir.path().join("api.sock")));
+        Self { world, issuer, unix, _dir: dir }
     }
 
     async fn get(&self, path: &str, lines: &[&str]) -> Answer {
@@ -206,6 +210,27 @@ async fn whoever_the_provider_vouches_for_is_signed_in_with_the_role_of_the_grou
     let entry = entries.into_iter().find(|entry| entry.kind == "signed-in").unwrap();
     assert_eq!(entry.actor.to_string(), "ann@example.org");
     assert!(entry.body.to_string().contains(&scene.issuer.address), "{}", entry.body);
+
+    let unix = &scene.unix;
+    let listed = unix.sessions().await.unwrap();
+    let seen = listed.iter().map(|one| (one.name.as_str(), one.by.as_str())).collect::<Vec<_>>();
+    assert_eq!(seen, [("ann@example.org", "provider")]);
+    assert_eq!(
+        scene.get("/api/v1/sessions", &[&session]).await.status,
+        403,
+        "a deployer does not see who is in"
+    );
+    let lost = ReasonRequest { reason: Some("a lost laptop".to_owned()) };
+    assert_eq!(unix.end_sessions("ann@example.org", &lost).await.unwrap().ended, 1);
+    assert_eq!(scene.get("/api/v1/session", &[&session]).await.json()["via"], "local");
+    assert_eq!(
+        unix.end_sessions("ann@example.org", &lost).await.unwrap_err().exit_code(),
+        2,
+        "nobody is left"
+    );
+    let entries = scene.world.journal.read(0, 100).unwrap();
+    let entry = entries.into_iter().find(|entry| entry.kind == "sessions-ended").unwrap();
+    assert!(entry.body.to_string().contains("a lost laptop"), "{}", entry.body);
 
     let again = scene.enter("other=1", &query["nonce"], &query["state"]).await;
     assert_eq!(again.status, 403, "the browser's part of the attempt is gone");

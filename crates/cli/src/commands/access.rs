@@ -1,10 +1,10 @@
-//! Tokens, and the page.
+//! Tokens, sessions, and the page.
 
 use std::process::{Command, Stdio};
 
-use staunch_api::v1::{ReasonRequest, Token, TokenRequest};
+use staunch_api::v1::{BrowserSession, ReasonRequest, Token, TokenRequest};
 
-use crate::args::{TokenCommand, TokenCreateArgs, TokenRevokeArgs, UiArgs};
+use crate::args::{SessionCommand, SessionEndArgs, TokenCommand, TokenCreateArgs, TokenRevokeArgs, UiArgs};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::remote::Remote;
 use crate::term::Term;
@@ -79,6 +79,36 @@ async fn revoke(term: &Term, remote: &Remote, args: &TokenRevokeArgs) -> Outcome
     let token = remote.client().revoke_token(&args.token, &request).await?;
     let json = serde_json::json!({ "token": token, "exit": 0 });
     term.say_result(&format!("token {} of {} does not work any more", token.id, token.name), &json);
+    Ok(Exit::Ok)
+}
+
+pub(crate) async fn session(term: &Term, remote: &Remote, what: &SessionCommand) -> Outcome {
+    match what {
+        SessionCommand::List => sessions(term, remote).await,
+        SessionCommand::End(args) => end(term, remote, args).await,
+    }
+}
+
+async fn sessions(term: &Term, remote: &Remote) -> Outcome {
+    let sessions = remote.client().sessions().await?;
+    if sessions.is_empty() {
+        term.say("no browser is signed in; `staunch ui` signs one in");
+    }
+    for session in &sessions {
+        let BrowserSession { name, role, by, created_at, expires_at } = session;
+        let text = format!("{name:<24} {role:<9} by {by:<9} since {created_at}, until {expires_at}");
+        term.say_result(&text, &serde_json::to_value(session).unwrap_or_default());
+    }
+    Ok(Exit::Ok)
+}
+
+async fn end(term: &Term, remote: &Remote, args: &SessionEndArgs) -> Outcome {
+    let request = ReasonRequest { reason: args.reason.clone() };
+    let ended = remote.client().end_sessions(&args.name, &request).await?;
+    let browsers =
+        if ended.ended == 1 { "one browser".to_owned() } else { format!("{} browsers", ended.ended) };
+    let json = serde_json::json!({ "name": ended.name, "ended": ended.ended, "exit": 0 });
+    term.say_result(&format!("{browsers} of {} signed out", ended.name), &json);
     Ok(Exit::Ok)
 }
 
