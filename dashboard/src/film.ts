@@ -41,7 +41,7 @@ export function useFilm(id: number, name: string): Film | null {
   const up = connected.value;
   const load = () => {
     let gone = false;
-    get<Film>(`/api/v1/rollouts/${id}/film`).then((film) => !gone && setFilm(film), () => {});
+    get<Film>(`/api/v1/rollouts/${id}/samples`).then((film) => !gone && setFilm(film), () => {});
     return () => {
       gone = true;
     };

@@ -22,7 +22,7 @@ before(async () => {
   world.write({ shop: { version: "v4" }, steps: [10, 50, 100], hold: "10m" });
   running = await world.deploy("shop", "mended");
   await world.phase(running, "progressing");
-  await until("the canary has requests", async () => (await world.get(`/api/v1/rollouts/${running}/film`)).points.length > 4);
+  await until("the canary has requests", async () => (await world.get(`/api/v1/rollouts/${running}/samples`)).points.length > 4);
   world.write({ shop: { version: "v4" }, blog: { version: "v2" }, steps: [10, 50, 100], hold: "10m", policy: '[policy]\napprovals = { count = 1, from = ["ann"] }' });
   const asked = await world.post("/api/v1/services/blog/rollouts", { reason: "a new look" });
   assert.equal(asked.body.code, "approval-needed", JSON.stringify(asked.body));

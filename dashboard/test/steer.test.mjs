@@ -133,7 +133,7 @@ test("charts show what was recorded, as a picture and as numbers", async () => {
   world.write(held("v5"));
   const id = await world.deploy("shop");
   await waits(id);
-  await until("there are some points", async () => (await world.get(`/api/v1/rollouts/${id}/film`)).points.length >= 5);
+  await until("there are some points", async () => (await world.get(`/api/v1/rollouts/${id}/samples`)).points.length >= 5);
   const page = await tab(context, `${world.base}/shop/${id}`);
   const chart = page.getByRole("img", { name: /^Error rate:/ });
   await chart.waitFor();
@@ -165,7 +165,7 @@ test("charts show what was recorded, as a picture and as numbers", async () => {
   await page.reload();
   await page.locator("details.numbers").first().locator("summary").click();
   const rows = page.getByRole("region", { name: "Numbers of Error rate" }).locator("tbody tr");
-  const { points } = await world.get(`/api/v1/rollouts/${id}/film`);
+  const { points } = await world.get(`/api/v1/rollouts/${id}/samples`);
   await until("the table has every point", async () => (await rows.count()) === points.length);
   const canary = points.at(-1).gates[0].canary;
   const first = await rows.first().innerText();

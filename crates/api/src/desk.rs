@@ -1,6 +1,4 @@
-//! What only the composition root can look up: the configuration's text, the machine, recordings.
-
-use staunch_model::RolloutId;
+//! What only the composition root can look up: the configuration's text, the machine.
 
 use crate::v1::{DoctorCheck, Validation};
 
@@ -15,9 +13,4 @@ pub trait Desk: Send + Sync + 'static {
     /// # Errors
     /// The findings of the file in words, when it cannot be read.
     fn environments(&self) -> Result<Vec<String>, String>;
-    /// Gives the lines of a rollout's recording one by one; `false` when there is none.
-    ///
-    /// # Errors
-    /// When it cannot be read, in words.
-    fn recording(&self, rollout: RolloutId, line: &mut dyn FnMut(&str)) -> Result<bool, String>;
 }

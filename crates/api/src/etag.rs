@@ -15,6 +15,7 @@ use crate::access::{digest, hex};
 use crate::app::{App, Shared};
 use crate::codes::Code;
 use crate::problem::{Answer, Refusal};
+use crate::routes::unknown_rollout;
 
 /// What a caller who named a tag has seen: the loop compares it once more, in the turn that acts.
 #[derive(Debug, Clone, Copy, Default)]
@@ -121,8 +122,7 @@ impl App {
         let before = RolloutId(id.0.saturating_add(1));
         let rows = self.journal(move |handle| handle.rollouts_before(before, None, 1)).await?;
         let row = rows.into_iter().find(|row| row.id == id);
-        let row =
-            row.ok_or_else(|| Refusal::new(Code::UnknownRollout, format!("there is no rollout {id}")))?;
+        let row = row.ok_or_else(|| unknown_rollout(id))?;
         let view = self.handle.view(&row.service);
         let live = view.and_then(|view| view.rollout.clone().filter(|live| live.id == id.0));
         Ok((row, live))

@@ -21,7 +21,6 @@ mod permit;
 mod problem;
 mod redact;
 mod routes;
-mod series;
 mod serve;
 mod socket;
 mod stream;

@@ -8,7 +8,6 @@ mod changes;
 mod commands;
 mod dashboard;
 mod events;
-mod film;
 mod lists;
 mod live;
 mod login;
@@ -21,6 +20,7 @@ mod policy;
 mod releases;
 mod reports;
 mod rollouts;
+mod samples;
 mod services;
 mod sessions;
 mod tokens;
@@ -46,6 +46,7 @@ use crate::who::identify;
 pub(crate) use metrics::Metrics;
 pub(crate) use oidc::{BACK as OIDC_BACK, BEGIN as OIDC_BEGIN};
 pub(crate) use parts::READERS as RECORDING_READERS;
+pub(crate) use rollouts::unknown as unknown_rollout;
 
 pub(crate) fn router(app: Shared) -> Router {
     table()
@@ -216,19 +217,14 @@ fn rollouts(table: Table) -> Table {
         .get("/api/v1/rollouts/{id}", rollouts::one, one)
         .get("/api/v1/rollouts/{id}/report", reports::report, report)
         .get(
-            "/api/v1/rollouts/{id}/film",
-            film::film,
-            op("Both sides and all gates over time, at most 600 points").answers::<v1::Film>(200),
-        )
-        .get(
             "/api/v1/rollouts/{id}/events",
-            film::events,
+            samples::events,
             op("Everything that was recorded of it").answers::<v1::Entries>(200),
         )
         .get(
             "/api/v1/rollouts/{id}/samples",
-            parts::samples,
-            op("Both sides over time, at most 600 buckets").answers::<v1::Samples>(200),
+            samples::samples,
+            op("Both sides and all gates over time, at most 600 points").answers::<v1::Samples>(200),
         )
         .get(
             "/api/v1/rollouts/{id}/gates",

@@ -6,7 +6,6 @@ mod access;
 mod budget;
 mod cohort;
 mod entry;
-mod film;
 mod judgement;
 mod plan;
 mod policy;
@@ -15,6 +14,7 @@ mod report;
 mod request;
 mod resources;
 mod rollout;
+mod samples;
 mod service;
 mod shadow;
 mod time;
@@ -28,7 +28,6 @@ pub use access::{
 pub use budget::{Budget, BurnRate, Objective, ServiceBudget, Spend};
 pub use cohort::Cohort;
 pub use entry::{Entries, Entry, ExportLine, Reset};
-pub use film::{Film, FilmGate, FilmPoint, FilmSide};
 pub use judgement::{Band, Bounds, Finding, Gate, Judgement, Source};
 pub use plan::{Plan, PlanStep};
 pub use policy::{Approval, FreezeRequest, Frozen, PolicyFinding, ReasonRequest, VoteRequest};
@@ -39,12 +38,13 @@ pub use report::{
 pub use request::{CommandRequest, DeployRequest, Expect, ExpectPlan, RollbackRequest, UpgradeRequest};
 pub use resources::{
     ApprovalList, AuditPage, BudgetList, BudgetOf, ConfigFinding, Doctor, DoctorCheck, EnvironmentList,
-    Evidence, FreezeList, FreezeOf, GateBand, GateChange, Gates, PlanRequest, Revision, RevisionList, Sample,
-    SampleArm, Samples, ServiceApproval, SplitAt, Validation,
+    Evidence, FreezeList, FreezeOf, GateChange, Gates, PlanRequest, Revision, RevisionList, ServiceApproval,
+    Validation,
 };
 pub use rollout::{
     Commanded, Deployed, Eta, Pause, Rollout, RolloutDetail, RolloutList, RolloutRow, Waiting, WhyBack,
 };
+pub use samples::{SampleGate, SamplePoint, SampleSide, Samples};
 pub use service::{Exit, Instance, InstanceLog, Logs, Point, Service, ServiceList, ServiceSample, Traffic};
 pub use shadow::{Shadow, ShadowCounts, ShadowDifference, ShadowExample, ShadowTest};
 pub use time::Time;

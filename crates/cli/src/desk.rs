@@ -1,9 +1,8 @@
-//! What the API's server looks up here: the configuration's text, the machine, recordings.
+//! What the API's server looks up here: the configuration's text, the machine.
 
 use staunch_api::Desk;
 use staunch_api::v1::{ConfigFinding, DoctorCheck, Validation};
 use staunch_config::{Diagnostics, LineColumn, parse_in};
-use staunch_model::RolloutId;
 
 use crate::commands::doctor;
 use crate::project::Place;
@@ -35,10 +34,6 @@ impl Desk for PlaceDesk {
             .read(&self.term)
             .map(|parsed| parsed.project.environments)
             .map_err(|failure| failure.message)
-    }
-
-    fn recording(&self, rollout: RolloutId, line: &mut dyn FnMut(&str)) -> Result<bool, String> {
-        staunch_store::read_lines(&self.place.recordings(), rollout, line).map_err(|error| error.to_string())
     }
 }
 

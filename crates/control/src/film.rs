@@ -10,9 +10,9 @@ impl Handle {
     /// The rollout's numbers over time, from its recording; `None` when there is none (any more). May take a while:
     /// an hour of recording is read and judged again.
     pub fn film(&self, rollout: RolloutId) -> Option<Film> {
-        let lines = self.recordings.lines(rollout);
         // A torn end is the second that is being written.
-        film(lines.iter().map_while(|line| serde_json::from_str::<Record>(line).ok()))
+        let records = self.recordings.lines(rollout);
+        film(records.map_while(|line| serde_json::from_str::<Record>(&line).ok()))
     }
 
     /// Every entry of one rollout, ascending.

@@ -16,8 +16,9 @@ pub trait Recorder: Send {
 
 /// Reads recordings. They are not history: one that is gone is no error.
 pub trait Recordings: Send + Sync {
-    /// The lines that can be read, oldest first; none without a recording. May wait for a disk.
-    fn lines(&self, rollout: RolloutId) -> Vec<String>;
+    /// The lines that can be read, oldest first; none without a recording. Each may wait for a disk: a long recording is
+    /// never held whole.
+    fn lines(&self, rollout: RolloutId) -> Box<dyn Iterator<Item = String>>;
 }
 
 /// Keeps nothing.
@@ -29,7 +30,7 @@ impl Recorder for Forgetful {
 }
 
 impl Recordings for Forgetful {
-    fn lines(&self, _: RolloutId) -> Vec<String> {
-        vec![]
+    fn lines(&self, _: RolloutId) -> Box<dyn Iterator<Item = String>> {
+        Box::new(std::iter::empty())
     }
 }

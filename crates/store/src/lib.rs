@@ -20,4 +20,4 @@ pub use attestations::FileAttestor;
 pub use chain::{FIRST_PREVIOUS, entry_hash, verify_entries};
 pub use journal::SqliteJournal;
 pub use keyring::SqliteKeyring;
-pub use recording::{FileRecorder, Lines, RecordingError, read_lines, read_recording, recordings};
+pub use recording::{FileRecorder, Lines, RecordingError, read_recording, recordings};

@@ -69,8 +69,10 @@ impl Recorder for FileRecorder {
 struct FileRecordings(PathBuf);
 
 impl Recordings for FileRecordings {
-    fn lines(&self, rollout: RolloutId) -> Vec<String> {
-        read_recording(&path_of(&self.0, rollout)).map(|read| read.lines).unwrap_or_default()
+    fn lines(&self, rollout: RolloutId) -> Box<dyn Iterator<Item = String>> {
+        let Ok(file) = File::open(path_of(&self.0, rollout)) else { return Box::new(std::iter::empty()) };
+        let text = BufReader::new(MultiGzDecoder::new(BufReader::new(file))).take(MOST_TEXT);
+        Box::new(text.lines().map_while(Result::ok))
     }
 }
 
@@ -152,25 +154,6 @@ pub fn read_recording(path: &Path) -> Result<Lines, RecordingError> {
     Ok(if zipped { collect(BufReader::new(MultiGzDecoder::new(reader))) } else { collect(reader) })
 }
 
-/// Gives the lines of a rollout's recording one by one; `false` when there is none. A torn end is left out.
-pub fn read_lines(
-    dir: &Path,
-    rollout: RolloutId,
-    each: &mut dyn FnMut(&str),
-) -> Result<bool, RecordingError> {
-    let path = path_of(dir, rollout);
-    let file = match File::open(&path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(source) => return Err(RecordingError::Unreadable { path, source }),
-    };
-    let text = BufReader::new(MultiGzDecoder::new(BufReader::new(file))).take(MOST_SHOWN);
-    text.lines().map_while(Result::ok).for_each(|line| each(&line));
-    Ok(true)
-}
-
-/// Of a chart nobody waits for more.
-const MOST_SHOWN: u64 = 512 << 20;
 const MOST_TEXT: u64 = 4 << 30;
 
 fn collect(reader: impl BufRead) -> Lines {
@@ -245,12 +228,12 @@ mod tests {
         let path = path_of(&dir.path().join("recordings"), RolloutId(3));
         let read = || read_recording(&path).map(|read| read.lines).unwrap_or_default();
         let reader = recorder.recordings();
-        assert_eq!(reader.lines(RolloutId(9)), lines(&[]));
+        assert_eq!(reader.lines(RolloutId(9)).count(), 0);
         let written = (0..500).any(|_| {
             std::thread::sleep(std::time::Duration::from_millis(10));
             read() == lines(&["one", "two"])
         });
         assert!(written, "{:?}", read());
-        assert_eq!(reader.lines(RolloutId(3)), lines(&["one", "two"]));
+        assert_eq!(reader.lines(RolloutId(3)).collect::<Vec<_>>(), lines(&["one", "two"]));
     }
 }

@@ -16,7 +16,7 @@ use staunch_model::RolloutId;
 use staunch_rollout::Report;
 
 use super::pages::escape;
-use super::{badge, film, pages, reports, rollouts, services};
+use super::{badge, pages, reports, rollouts, samples, services};
 use crate::app::Shared;
 use crate::codes::Code;
 use crate::problem::{Answer, Problem, Refusal};
@@ -122,7 +122,7 @@ pub(super) async fn rollout(app: &Shared, report: &Report) -> Answer<Response> {
     let at = format!("/api/v1/rollouts/{id}");
     snapshot.put(at.clone(), &rollouts::detail(app, id).await?.1);
     snapshot.put(format!("{at}/report"), &v1::Report::from(report));
-    snapshot.put(format!("{at}/events"), &film::recorded(app, id).await?);
+    snapshot.put(format!("{at}/events"), &samples::recorded(app, id).await?);
     Ok(snapshot.document(&report.headline(), &pages::preformatted(&report.text())))
 }
 

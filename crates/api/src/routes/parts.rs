@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use staunch_analysis::{Judgement as Judged, Record};
+use staunch_analysis::Judgement as Judged;
 use staunch_control::RolloutView;
 use staunch_model::RolloutId;
 use staunch_rollout::{Event, Report};
@@ -13,8 +13,7 @@ use super::rollouts::unknown;
 use crate::app::{App, Shared};
 use crate::intake::rollout_id;
 use crate::problem::Answer;
-use crate::series::Series;
-use crate::v1::{Evidence, Gate, GateBand, GateChange, Gates, Judgement, Samples, wire_name};
+use crate::v1::{Evidence, Gate, GateChange, Gates, Judgement, wire_name};
 
 /// Recordings that are read at the same time; a long one takes a second of a core.
 pub(crate) const READERS: usize = 1;
@@ -35,28 +34,6 @@ async fn found(app: &App, id: RolloutId) -> Answer<Found> {
 fn live(app: &App, id: RolloutId) -> Option<RolloutView> {
     let views = app.handle.views();
     views.values().find_map(|view| view.rollout.clone().filter(|rollout| rollout.id == id.0))
-}
-
-pub(super) async fn samples(State(app): State<Shared>, Path(id): Path<String>) -> Answer<Json<Samples>> {
-    let id = rollout_id(&id)?;
-    let found = found(&app, id).await?;
-    let _turn = app.recordings.acquire().await;
-    let desk = app.desk.clone();
-    let read = move |_: &staunch_control::Handle| {
-        let mut series = Series::default();
-        let mut line = |text: &str| {
-            // A line that cannot be read is one of a newer version, or the torn last one.
-            if let Ok(record) = serde_json::from_str::<Record>(text) {
-                series.hear(&record);
-            }
-        };
-        desk.recording(id, &mut line).map(|exists| (exists, series))
-    };
-    let read = app.blocking(read).await?;
-    let (exists, series) = read.map_err(staunch_control::Refused::Platform)?;
-    let bands = gates_of(found.judgement.as_ref()).iter().map(GateBand::from).collect();
-    let (bucket_ms, samples, splits) = series.end();
-    Ok(Json(Samples { rollout: id.0, bucket_ms, samples, splits, bands, unrecorded: !exists }))
 }
 
 fn gates_of(judgement: Option<&Judged>) -> Vec<Gate> {

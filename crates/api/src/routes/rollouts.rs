@@ -133,6 +133,6 @@ pub(super) async fn detail(app: &App, id: RolloutId) -> Answer<(String, RolloutD
     Ok((tag, RolloutDetail { row: (&row).into(), live: live.as_ref().map(Rollout::from), sequence }))
 }
 
-pub(super) fn unknown(id: RolloutId) -> Refusal {
+pub(crate) fn unknown(id: RolloutId) -> Refusal {
     Refusal::new(Code::UnknownRollout, format!("there is no rollout {id}"))
 }

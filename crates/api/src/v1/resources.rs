@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use staunch_model::Revision as Known;
 use utoipa::ToSchema;
 
-use super::{Approval, Band, Budget, Entry, Failure, Gate, InstanceEnd, Judgement, Route, Time};
+use super::{Approval, Budget, Entry, Failure, Gate, InstanceEnd, Judgement, Route, Time};
 
 /// Changes that wait for others to agree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -133,62 +133,6 @@ impl Revision {
             state: state.to_owned(),
             created_at: revision.created.into(),
         }
-    }
-}
-
-/// What both sides did over a rollout, from its recording.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Samples {
-    pub rollout: u64,
-    /// Each bucket's length: as short as at most 600 of them allow.
-    pub bucket_ms: u64,
-    /// Oldest first; buckets without a request are left out.
-    pub samples: Vec<Sample>,
-    /// When the canary got which share.
-    pub splits: Vec<SplitAt>,
-    /// The estimates and their bands as they stand now, or stood at the end.
-    pub bands: Vec<GateBand>,
-    /// There is no recording of this rollout, or not any more.
-    pub unrecorded: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Sample {
-    pub at: Time,
-    pub canary: SampleArm,
-    pub stable: SampleArm,
-}
-
-/// First attempts of one side in one bucket.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct SampleArm {
-    pub requests: u64,
-    pub errors: u64,
-    /// Time to the answer's head.
-    pub p50_ms: Option<f64>,
-    pub p95_ms: Option<f64>,
-    pub p99_ms: Option<f64>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct SplitAt {
-    pub at: Time,
-    pub canary_weight_ratio: f64,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct GateBand {
-    pub gate: String,
-    /// In the gate's unit, as in `judgement`.
-    pub canary: Option<Band>,
-    pub stable: Option<Band>,
-    pub limit: String,
-}
-
-impl From<&Gate> for GateBand {
-    fn from(gate: &Gate) -> Self {
-        let Gate { gate, canary, stable, limit, .. } = gate.clone();
-        Self { gate, canary, stable, limit }
     }
 }
 

@@ -86,10 +86,10 @@ async fn a_rollout_tells_all_that_was_recorded_of_it_and_no_other() {
     let ours = |entry: &&staunch_ports::Entry| entry.rollout.is_some_and(|rollout| rollout.0 == id);
     let ours: Vec<_> = all.iter().filter(ours).map(|entry| entry.sequence).collect();
     assert!(!ours.is_empty() && sequences.starts_with(&ours), "{sequences:?}");
-    let film = raw::get(&world, &format!("/api/v1/rollouts/{id}/film")).await.json();
+    let film = raw::get(&world, &format!("/api/v1/rollouts/{id}/samples")).await.json();
     // This world records no looks.
     assert_eq!((film["rollout"].as_u64(), film["points"].as_array().map(Vec::len)), (Some(id), Some(0)));
-    for missing in ["/api/v1/rollouts/99/events", "/api/v1/rollouts/99/film"] {
+    for missing in ["/api/v1/rollouts/99/events", "/api/v1/rollouts/99/samples"] {
         assert_eq!(raw::get(&world, missing).await.code(), "unknown-rollout", "{missing}");
     }
 }

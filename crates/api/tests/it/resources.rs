@@ -46,7 +46,7 @@ async fn parts_of_a_rollout_and_of_none() {
     let evidence: Evidence = read(&world, &format!("/rollouts/{id}/evidence")).await;
     let samples: Samples = read(&world, &format!("/rollouts/{id}/samples")).await;
     assert_eq!((gates.rollout, evidence.rollout, samples.rollout), (id, id, id));
-    assert!(samples.unrecorded && samples.samples.is_empty());
+    assert!(samples.gates.is_empty() && samples.points.is_empty());
     for part in ["gates", "evidence", "samples"] {
         assert_eq!(get(&world, &format!("/api/v1/rollouts/999/{part}")).await.code(), "unknown-rollout");
         assert_eq!(get(&world, &format!("/api/v1/rollouts/x/{part}")).await.code(), "unknown-rollout");

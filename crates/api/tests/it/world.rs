@@ -9,8 +9,8 @@ use staunch_api::v1::{DeployRequest, Deployed, DoctorCheck, Service, Validation}
 use staunch_api::{Admin, Desk, Door, ServeOptions, Serving, serve};
 use staunch_control::{Control, Handle, Parts};
 use staunch_model::{
-    EdgeSpec, EvidenceSpec, HealthSpec, Limits, ProbeSpec, ProbeTarget, RolloutId, ServiceName, ServiceSpec,
-    ShieldSpec, Step, StopSpec, Strategy, TriggerSpec, Weight,
+    EdgeSpec, EvidenceSpec, HealthSpec, Limits, ProbeSpec, ProbeTarget, ServiceName, ServiceSpec, ShieldSpec,
+    Step, StopSpec, Strategy, TriggerSpec, Weight,
 };
 use staunch_ports::fake::{FakePlatform, MemoryJournal, MemoryKeyring};
 
@@ -37,11 +37,8 @@ impl Admin for FakeAdmin {
     }
 }
 
-/// Knows one file, one machine and one recording.
-#[derive(Default)]
-pub(crate) struct FakeDesk {
-    pub(crate) recording: Vec<String>,
-}
+/// Knows one file and one machine.
+pub(crate) struct FakeDesk;
 
 impl Desk for FakeDesk {
     fn validate(&self, text: &str, environment: Option<&str>) -> Validation {
@@ -55,10 +52,6 @@ impl Desk for FakeDesk {
     }
     fn environments(&self) -> Result<Vec<String>, String> {
         Ok(vec!["production".to_owned(), "staging".to_owned()])
-    }
-    fn recording(&self, _: RolloutId, line: &mut dyn FnMut(&str)) -> Result<bool, String> {
-        self.recording.iter().for_each(|text| line(text));
-        Ok(!self.recording.is_empty())
     }
 }
 
@@ -159,7 +152,7 @@ pub(crate) fn options(dir: &tempfile::TempDir, admin: Arc<dyn Admin>) -> ServeOp
         version: "9.9.9".to_owned(),
         data_dir: dir.path().to_owned(),
         admin,
-        desk: Arc::new(FakeDesk::default()),
+        desk: Arc::new(FakeDesk),
     }
 }
 

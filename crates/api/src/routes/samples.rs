@@ -8,14 +8,14 @@ use super::rollouts::unknown;
 use crate::app::Shared;
 use crate::intake::rollout_id;
 use crate::problem::Answer;
-use crate::v1::{Entries, Entry, Film};
+use crate::v1::{Entries, Entry, Samples};
 
-pub(super) async fn film(State(app): State<Shared>, Path(id): Path<String>) -> Answer<Json<Film>> {
+pub(super) async fn samples(State(app): State<Shared>, Path(id): Path<String>) -> Answer<Json<Samples>> {
     let id = rollout_id(&id)?;
     app.rollout(id).await?;
     let _turn = app.recordings.acquire().await;
-    let shot = app.blocking(move |handle| handle.film(id)).await?;
-    Ok(Json(Film::of(id.0, shot.as_ref())))
+    let film = app.blocking(move |handle| handle.film(id)).await?;
+    Ok(Json(Samples::of(id.0, film.as_ref())))
 }
 
 /// Everything that was recorded of one rollout. `next_after` is the cursor of the stream that goes on from there.
