@@ -30,7 +30,7 @@ mod who;
 
 pub use access::SharedKeyring;
 pub use codes::{Code, CodeInfo, code, codes};
-pub use desk::Desk;
+pub use desk::{Desk, FileValue, FileValues};
 pub use door::Door;
 pub use openapi::openapi;
 pub use problem::Problem;

@@ -103,7 +103,7 @@ impl Side {
         self.latency.merge(&other.latency);
     }
     fn sample(&self) -> SampleArm {
-        let ms = |q| self.latency.quantile_micros(q).map(|micros| micros / 1_000.0);
+        let ms = |q| self.latency.answered_ms(q);
         SampleArm {
             requests: self.requests,
             errors: self.errors,

@@ -5,6 +5,7 @@
 mod access;
 mod budget;
 mod cohort;
+mod config;
 mod entry;
 mod film;
 mod judgement;
@@ -22,8 +23,9 @@ mod trigger;
 mod vetting;
 
 pub use access::{LoginLink, Session, Token, TokenCreated, TokenList, TokenRequest};
-pub use budget::{Budget, BurnRate, Objective, ServiceBudget, Spend};
+pub use budget::{Budget, BudgetPoint, BurnRate, Objective, ServiceBudget, Spend};
 pub use cohort::Cohort;
+pub use config::{ServiceConfig, Setting};
 pub use entry::{Entries, Entry, ExportLine, Reset};
 pub use film::{Film, FilmGate, FilmPoint, FilmSide};
 pub use judgement::{Band, Bounds, Finding, Gate, Judgement, Source};
