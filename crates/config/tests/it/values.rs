@@ -47,7 +47,7 @@ fn a_value_has_its_words_and_its_line() {
     assert_eq!((steps.value.as_str(), steps.line), ("[5, { pause = true, weight = 50 }]", 8));
     assert!(!has(&all, "canary.steps[1].weight"), "a step stands in its list");
     let bake = find(&all, "canary.bake");
-    assert_eq!((&bake.given, bake.default), (&None, Some("\"10m\"")));
+    assert_eq!((&bake.given, bake.default), (&None, Some("\"30s\"")));
     assert!(bake.about.len() > 10);
     assert!(all.is_sorted_by(|a, b| a.key < b.key));
 }
@@ -118,7 +118,7 @@ fn of_several_services_each_has_its_own_and_what_holds_for_all() {
     assert_eq!(find(&web, "replicas").given, None);
     assert_eq!(find(&jobs, "replicas").given.as_ref().unwrap().value, "3");
     assert_eq!(find(&web, "policy.max-share").given.as_ref().unwrap().value, "'50%'");
-    assert_eq!(find(&web, "windows[1].why").given.as_ref().unwrap().line, 12);
+    assert_eq!(find(&web, "windows[1].why").given.as_ref().unwrap().line, 13);
     assert!(has(&web, "api"));
     assert!(!web.iter().any(|one| one.key.starts_with("services")));
     assert_eq!(values(text, "nobody", None), []);
