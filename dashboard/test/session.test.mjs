@@ -59,10 +59,10 @@ test("a revoked token ends its session, and a new one takes the answer that was 
 
 test("a session that runs out is told without anything being done", async () => {
   const context = await chrome.newContext();
-  const page = await tab(context, world.link(await world.token("visitor", "deployer", "--expires", "5s")));
+  const page = await tab(context, world.link(await world.token("visitor", "deployer", "--expires", "20s")));
   await page.waitForURL(`${world.base}/`);
   await page.locator("[data-find]").first().fill("sho");
-  await page.getByText("The session of visitor has ended").waitFor();
+  await page.getByText("The session of visitor has ended").waitFor({ timeout: 90_000 });
   // What can be looked at goes on.
   await page.getByText("live", { exact: true }).waitFor();
   assert.equal(await page.locator("[data-find]").first().inputValue(), "sho");
