@@ -14,14 +14,19 @@ export function percent(ratio: number | null | undefined): string {
 export const count = (value: number): string => digits(value, 0);
 export const rate = (value: number): string => digits(value, value < 10 ? 1 : 0);
 
-/** Requests that failed have no time to their first byte: they count as slower than any. */
-const NEVER_MS = 120_000;
+/** A request that failed counts as slower than any; a number from here on is no time that was measured. */
+const UNTIMED_MS = 132_120.576;
+const UNTIMED = "a failure";
 
 export function millis(value: number | null | undefined): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
-  if (value >= NEVER_MS) return "no answer";
+  if (value >= UNTIMED_MS) return UNTIMED;
   return value >= 1_000 ? `${digits(value / 1_000, 2)} s` : `${digits(value, value < 10 ? 1 : 0)} ms`;
 }
+
+/** The 95th percentile; where more than one in twenty failed, it is one of those. */
+export const latency = (side: { p95_ms: number | null; error_ratio: number | null }): string =>
+  side.p95_ms === null && (side.error_ratio ?? 0) > 0 ? UNTIMED : millis(side.p95_ms);
 
 /** A span in the two units that matter: `52 s`, `3 min 5 s`, `2 d 4 h`. */
 export function span(ms: number): string {

@@ -4,8 +4,8 @@ import { begin, connected, down, services } from "./live";
 import { common, helping, own } from "./keys";
 import { clock } from "./format";
 import { Asking, said } from "./parts/ask";
+import { SessionEnded, Who, signedOut } from "./parts/session";
 import { Card, Empty, Title } from "./parts/ui";
-import { Who } from "./parts/who";
 import { ApprovalsPage } from "./pages/approvals";
 import { AuditPage } from "./pages/audit";
 import { BudgetsPage } from "./pages/budgets";
@@ -75,7 +75,8 @@ function App() {
     <>
       <a class="skip" href="#main">To the content</a>
       <Top />
-      {down.value > 0 && <p class="banner" role="alert">Control has not answered since {clock(down.value)}. Services and their traffic go on without it; the page goes on by itself.</p>}
+      <SessionEnded />
+      {down.value > 0 && !signedOut.value && <p class="banner" role="alert">Control has not answered since {clock(down.value)}. Services and their traffic go on without it; the page goes on by itself.</p>}
       <main id="main"><Page place={place.value} /></main>
       <p class="unseen" role="status">{said.value}</p>
       <Asking />

@@ -2,7 +2,7 @@
 
 export type Moment = string;
 
-export interface Session { name: string; role: string | null; via: string; sign_in: string | null }
+export interface Session { name: string; role: string | null; via: string; login_needed: boolean; sign_in: string | null }
 
 export interface Traffic { requests_per_second: number; error_ratio: number | null; p95_ms: number | null }
 export interface Point {
@@ -22,7 +22,7 @@ export interface Approval {
   approved_by: string[]; rejected_by: string | null; granted: boolean; since: Moment; until: Moment; then: string;
 }
 export interface Service {
-  name: string; listen: string; at: Moment;
+  name: string; listen: string; worker: boolean; at: Moment;
   stable: string | null; stable_digest: string | null; previous: string[];
   replicas: number; ready: number; health: string;
   canary_weight_ratio: number; lapsed: boolean;
@@ -70,7 +70,15 @@ export interface Budget {
   thaw_at: Moment | null; unknown: string | null; objectives: Objective[]; rollout_spend_limit_ratio: number | null;
   spend: { objective: string; bad_requests: number; share_ratio: number | null; excess_ratio: number | null } | null;
 }
-export interface ServiceBudget { service: string; budget: Budget | null; rollouts: RolloutRow[] }
+export interface ServiceBudget { service: string; budget: Budget | null; rollouts: RolloutRow[]; burn_down: { at: Moment; left_ratio: number }[] }
+export interface Setting {
+  key: string; value: string | null; origin: string; line: number | null; environment: string | null; default: string | null;
+  about: string; changed: boolean; in_file: string | null; in_file_line: number | null;
+}
+export interface ServiceConfig {
+  service: string; file: string; environment: string | null; rollout: number | null; since: Moment | null;
+  changed: number; file_trouble: string | null; settings: Setting[];
+}
 export interface RolloutRow {
   id: number; service: string; from: string | null; to: string; kind: string; phase: string;
   started_at: Moment; ended_at: Moment | null; outcome: string | null;

@@ -1,8 +1,7 @@
 // What the first asked for on the command line, a second person approves on the page.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { test } from "node:test";
-import { World, binary, browser, tab, until } from "./rig.mjs";
+import { World, browser, tab, tabTo, until } from "./rig.mjs";
 
 const POLICY = `[policy]\napprovals = { count = 1, from = ["grace"] }`;
 
@@ -13,9 +12,7 @@ test("a second person signs in by a link and approves; the journal says who and 
     const asked = await world.run("--as", "ada", "deploy", "shop", "--reason", "a new checkout");
     assert.equal(asked.code, 13, asked.said);
 
-    const created = await world.run("token", "create", "grace", "--role", "approver");
-    const secret = created.said.match(/stn_\S+/)[0];
-    const link = execFileSync(binary, ["ui", "--print", "--server", world.base], { encoding: "utf8", env: { ...process.env, STAUNCH_TOKEN: secret } }).trim();
+    const link = world.link(await world.token("grace", "approver"));
     const context = await chrome.newContext({ viewport: { width: 1280, height: 900 } });
     const page = await tab(context, link);
     await page.waitForURL(`${world.base}/`);
@@ -29,11 +26,7 @@ test("a second person signs in by a link and approves; the journal says who and 
     await dialog.getByRole("button", { name: "Approve" }).click();
     await dialog.waitFor({ state: "hidden" });
 
-    const entry = await until("the word in the journal", async () => {
-      const { said } = await world.run("audit", "export");
-      return said.split("\n").find((line) => line.includes('"kind":"approved"'));
-    });
-    const { actor, body } = JSON.parse(entry);
+    const { actor, body } = await until("the word in the journal", async () => (await world.journal("approved"))[0]);
     assert.equal(actor, "grace");
     assert.match(JSON.stringify(body), /looked at the plan/);
     const deployed = await world.run("--as", "ada", "deploy", "shop", "--until", "started");
@@ -42,6 +35,52 @@ test("a second person signs in by a link and approves; the journal says who and 
     // A link that was used lets nobody in again.
     const other = await tab(await chrome.newContext(), link);
     await other.getByText("used", { exact: false }).first().waitFor();
+    assert.deepEqual(page.faults, []);
+  } finally {
+    await chrome.close();
+    await world.strike();
+  }
+});
+
+test("both answers are given without a mouse", async () => {
+  const [world, chrome] = await Promise.all([World.raise(), browser()]);
+  try {
+    const page = await tab(await chrome.newContext({ viewport: { width: 1280, height: 900 } }), world.link(await world.token("grace", "approver")));
+    await page.waitForURL(`${world.base}/`);
+    const ask = async (version) => {
+      world.write({ shop: { version }, policy: POLICY });
+      const asked = await world.run("--as", "ada", "deploy", "shop", "--reason", `${version}, please`);
+      assert.equal(asked.code, 13, asked.said);
+    };
+    const dialog = page.getByRole("dialog");
+    await ask("v2");
+    await page.keyboard.press("g");
+    await page.keyboard.press("a");
+    await page.getByText("v2, please").waitFor();
+    await tabTo(page, page.getByRole("button", { name: "Reject" }));
+    await page.keyboard.press("Enter");
+    await dialog.waitFor();
+    await page.keyboard.press("Enter");
+    assert.ok(await dialog.isVisible(), "a no needs a reason");
+    await page.keyboard.type("not on a Friday");
+    await page.keyboard.press("Enter");
+    await dialog.waitFor({ state: "hidden" });
+    const rejected = await until("the no in the journal", async () => (await world.journal("disapproved"))[0]);
+    assert.equal(rejected.actor, "grace");
+    assert.match(JSON.stringify(rejected.body), /not on a Friday/);
+    // Where the focus was is where it is again.
+    assert.notEqual(await page.evaluate(() => document.activeElement?.tagName), "DIALOG");
+
+    await ask("v3");
+    await page.getByText("v3, please").waitFor();
+    await tabTo(page, page.getByRole("button", { name: "Approve" }));
+    await page.keyboard.press("Enter");
+    await dialog.waitFor();
+    await page.keyboard.type("Monday is fine");
+    await page.keyboard.press("Enter");
+    await dialog.waitFor({ state: "hidden" });
+    const approved = await until("the yes in the journal", async () => (await world.journal("approved"))[0]);
+    assert.match(JSON.stringify(approved.body), /Monday is fine/);
     assert.deepEqual(page.faults, []);
   } finally {
     await chrome.close();

@@ -1,5 +1,5 @@
 // A control plane of its own with real processes, requests, and a browser beside it.
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync, mkdirSync, existsSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { createServer } from "node:net";
@@ -42,15 +42,24 @@ export const freePort = () =>
     });
   });
 
+/** Presses Tab until something has the focus, as who has no mouse does. */
+export async function tabTo(page, locator) {
+  for (let n = 0; n < 80; n++) {
+    if (await locator.evaluate((element) => element === document.activeElement)) return;
+    await page.keyboard.press("Tab");
+  }
+  throw new Error(`Tab does not come to ${locator}`);
+}
+
 /** Users: so many requests a second to an address, until stopped. */
-function users(port, perSecond) {
+function users(port, perSecond, { path: only, headers = {} } = {}) {
   const agent = new Agent({ keepAlive: true, maxSockets: 32 });
   const paths = ["/", "/products", "/cart", "/checkout"];
   let sent = 0;
   const timer = setInterval(() => {
     for (let n = 0; n < perSecond / 20; n++) {
-      const path = paths[sent++ % paths.length];
-      const one = request({ host: "127.0.0.1", port, path, agent, method: path === "/checkout" ? "POST" : "GET", headers: { "user-agent": "<b>users</b>" } }, (response) => response.resume());
+      const path = only ?? paths[sent++ % paths.length];
+      const one = request({ host: "127.0.0.1", port, path, agent, method: path === "/checkout" ? "POST" : "GET", headers: { "user-agent": "<b>users</b>", ...headers } }, (response) => response.resume());
       one.on("error", () => {});
       one.end();
     }
@@ -140,8 +149,28 @@ ${more}`;
     });
   }
 
-  load(service, perSecond = 200) {
-    const stop = users(this.ports[service], perSecond);
+  /** A token's secret. */
+  async token(name, role, ...more) {
+    const { said } = await this.run("token", "create", name, "--role", role, ...more);
+    const secret = said.match(/stn_\S+/)?.[0];
+    if (!secret) throw new Error(said);
+    return secret;
+  }
+
+  /** A link that signs a browser in as who has this token. */
+  link(secret) {
+    return execFileSync(binary, ["ui", "--print", "--server", this.base], { encoding: "utf8", env: { ...process.env, STAUNCH_TOKEN: secret } }).trim();
+  }
+
+  /** Entries of the journal of this kind, as they were exported. */
+  async journal(kind) {
+    const { said } = await this.run("audit", "export");
+    return said.split("\n").filter((line) => line.includes(`"kind":"${kind}"`)).map((line) => JSON.parse(line));
+  }
+
+  /** `sending` is a path and headers of its own. */
+  load(service, perSecond = 200, sending = {}) {
+    const stop = users(this.ports[service], perSecond, sending);
     this.#stops.push(stop);
     return stop;
   }
@@ -212,10 +241,11 @@ export async function demo() {
 
 const PROGRAMS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
-export async function browser() {
+/** `more` are switches of Chromium. */
+export async function browser(more = []) {
   const executablePath = process.env.CHROMIUM ?? PROGRAMS.find(existsSync);
   if (!executablePath) throw new Error("no Chromium: `cargo xtask setup` installs it");
-  return chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-dev-shm-usage", "--force-color-profile=srgb"] });
+  return chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-dev-shm-usage", "--force-color-profile=srgb", ...more] });
 }
 
 /** A tab that keeps what went wrong in it. */

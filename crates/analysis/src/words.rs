@@ -1,6 +1,7 @@
 //! Numbers as people read them.
 
 use staunch_evidence::Counts;
+use staunch_model::UNTIMED_MICROS;
 
 use crate::intake::Arms;
 
@@ -43,9 +44,11 @@ pub(crate) fn both(counts: Arms<Counts>) -> String {
     format!("{}, {}", arm("canary", counts.canary), arm("stable", counts.stable))
 }
 
-/// `840 µs`, `12 ms`, `3.2 s`
+/// `840 µs`, `12 ms`, `3.2 s`; a request that failed counts as slower than any, and has no time to tell.
 pub(crate) fn micros(micros: f64) -> String {
-    if micros < 999.5 {
+    if micros >= UNTIMED_MICROS {
+        "a failure".to_owned()
+    } else if micros < 999.5 {
         format!("{micros:.0} µs")
     } else if micros < 9_950.0 {
         format!("{:.1} ms", micros / 1e3)

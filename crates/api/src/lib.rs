@@ -29,7 +29,7 @@ mod who;
 
 pub use access::SharedKeyring;
 pub use codes::{Code, CodeInfo, code, codes};
-pub use desk::Desk;
+pub use desk::{Desk, FileValue, FileValues};
 pub use door::Door;
 pub use oidc::OidcSettings;
 pub use openapi::openapi;

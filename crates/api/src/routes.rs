@@ -6,6 +6,7 @@ mod badge;
 mod budget;
 mod changes;
 mod commands;
+mod config;
 mod dashboard;
 mod events;
 mod lists;
@@ -166,6 +167,12 @@ fn services(table: Table) -> Table {
             "/api/v1/services/{name}/budget",
             budget::one,
             op("Its error budget, and what rollouts took of it").answers::<v1::ServiceBudget>(200),
+        )
+        .get(
+            "/api/v1/services/{name}/config",
+            config::one,
+            op("What is in force, where each value came from, and what the file says otherwise by now")
+                .answers::<v1::ServiceConfig>(200),
         )
         .get(
             "/api/v1/services/{name}/revisions",

@@ -5,6 +5,7 @@
 mod access;
 mod budget;
 mod cohort;
+mod config;
 mod entry;
 mod judgement;
 mod plan;
@@ -25,8 +26,9 @@ pub use access::{
     BrowserSession, LoginLink, Session, SessionList, SessionsEnded, Token, TokenCreated, TokenList,
     TokenRequest,
 };
-pub use budget::{Budget, BurnRate, Objective, ServiceBudget, Spend};
+pub use budget::{Budget, BudgetPoint, BurnRate, Objective, ServiceBudget, Spend};
 pub use cohort::Cohort;
+pub use config::{ServiceConfig, Setting};
 pub use entry::{Entries, Entry, ExportLine, Reset};
 pub use judgement::{Band, Bounds, Finding, Gate, Judgement, Source};
 pub use plan::{Plan, PlanStep};

@@ -103,7 +103,7 @@ pub(crate) enum Command {
     /// Stop the services, the proxy and the control plane of this data directory
     Down,
     /// Check the configuration file: all findings at once
-    Validate,
+    Validate(ValidateArgs),
     /// Say what a deploy would do, and how long each step takes at today's traffic
     Plan(PlanArgs),
     /// Take a service to the content that the file describes now, and wait for the outcome
@@ -111,7 +111,7 @@ pub(crate) enum Command {
     /// What is left of the error budget, how fast it goes, and what each rollout took of it
     Budget(ServiceArg),
     /// Services, revisions and rollouts as they are
-    Status(ServiceArg),
+    Status(StatusArgs),
     /// Follow a rollout until it ends
     Watch(WatchArgs),
     /// Go on from this step without waiting for its gates; --full goes to 100 %
@@ -235,6 +235,31 @@ pub(crate) struct UpArgs {
 pub(crate) struct ServiceArg {
     /// The service [default: the only one]
     pub(crate) service: Option<String>,
+}
+
+/// Which values of the file are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Values {
+    /// Those that the file gives
+    Given,
+    /// Defaults too
+    All,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ValidateArgs {
+    /// Show each value and where it comes from: a line of the file, an environment, a default
+    #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "given", value_name = "given|all")]
+    pub(crate) values: Option<Values>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// The service [default: the only one]
+    pub(crate) service: Option<String>,
+    /// Show the configuration in force, where each value came from, and what the file says otherwise by now
+    #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "given", value_name = "given|all")]
+    pub(crate) config: Option<Values>,
 }
 
 #[derive(Debug, Args)]

@@ -1,8 +1,11 @@
 //! What the API's server looks up here: the configuration's text, the machine.
 
-use staunch_api::Desk;
+use std::collections::BTreeMap;
+
 use staunch_api::v1::{ConfigFinding, DoctorCheck, Validation};
-use staunch_config::{Diagnostics, LineColumn, parse_in};
+use staunch_api::{Desk, FileValue, FileValues};
+use staunch_config::{Diagnostics, KeyValue, LineColumn, Parsed, parse_in};
+use staunch_model::ServiceName;
 
 use crate::commands::doctor;
 use crate::project::Place;
@@ -35,6 +38,38 @@ impl Desk for PlaceDesk {
             .map(|parsed| parsed.project.environments)
             .map_err(|failure| failure.message)
     }
+
+    fn values(&self, service: &ServiceName) -> FileValues {
+        let file = self.place.file.display().to_string();
+        let environment = self.place.environment.clone();
+        match self.parsed() {
+            Ok(parsed) => {
+                let spec = parsed.project.services.iter().find(|spec| &spec.name == service);
+                let env = spec.map(|spec| spec.env.clone()).unwrap_or_default();
+                let values = parsed.project.values(service).into_iter().map(value).collect();
+                FileValues { file, environment, values: Ok(values), env }
+            }
+            Err(why) => FileValues { file, environment, values: Err(why), env: BTreeMap::new() },
+        }
+    }
+}
+
+impl PlaceDesk {
+    /// Lines of the file stand in no message: they may hold secrets.
+    fn parsed(&self) -> Result<Parsed, String> {
+        let text = self.place.text().map_err(|failure| failure.message)?;
+        parse_in(&text, self.place.environment.as_deref()).map_err(|found| {
+            let all = findings(&found, &text);
+            let first = all.iter().find(|one| one.severity == "error");
+            let first = first.map(|one| format!("line {}: {}; ", one.line, one.message)).unwrap_or_default();
+            format!("{first}{}; `staunch validate` shows all of it", found.summary())
+        })
+    }
+}
+
+fn value(value: KeyValue) -> FileValue {
+    let KeyValue { key, given, default, about } = value;
+    FileValue { key, given, default: default.map(str::to_owned), about: about.to_owned() }
 }
 
 fn findings(found: &Diagnostics, text: &str) -> Vec<ConfigFinding> {

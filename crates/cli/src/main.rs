@@ -78,7 +78,7 @@ fn complain(term: &Term, failure: &Failure) {
 fn run(term: &Term, cli: &Cli) -> Outcome {
     let place = Place::of(&cli.global);
     match &cli.command {
-        Command::Validate => offline::validate(term, &place),
+        Command::Validate(args) => offline::validate(term, &place, args.values),
         Command::Schema { api } => offline::schema(term, *api),
         Command::Init(args) => offline::init(term, &place, args),
         Command::Completions { shell } => offline::completions(*shell),
@@ -139,7 +139,7 @@ async fn ask(term: &Term, cli: &Cli, place: &Place) -> Outcome {
             online::deploy(term, &remote()?, args).await
         }
         Command::Budget(args) => budget::run(term, &remote()?, args).await,
-        Command::Status(args) => online::status(term, &remote()?, args.service.as_deref()).await,
+        Command::Status(args) => online::status(term, &remote()?, args).await,
         Command::Watch(args) => online::watch(term, &remote()?, args).await,
         Command::Promote(args) => online::promote(term, &remote()?, args).await,
         Command::Pause(args) => online::verb(term, &remote()?, Spoken::Pause, args).await,
@@ -162,7 +162,7 @@ async fn ask(term: &Term, cli: &Cli, place: &Place) -> Outcome {
         Command::Upgrade(args) => online::upgrade(term, &remote()?, args).await,
         Command::Init(_)
         | Command::Up(_)
-        | Command::Validate
+        | Command::Validate(_)
         | Command::Replay(_)
         | Command::Judge(_)
         | Command::Backtest(_)

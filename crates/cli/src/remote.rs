@@ -7,7 +7,7 @@ use staunch_api::client::{Client, ClientError, ReportFormat, Target};
 use staunch_api::v1::{
     Approval, CommandRequest, DeployRequest, Deployed, Entry, Expect, FreezeRequest, InstanceLog, Meta, Plan,
     ReasonRequest, Release, ReleaseRequest, Report, RollbackRequest, RolloutRow, Service, ServiceBudget,
-    Time, UpgradeRequest,
+    ServiceConfig, Time, UpgradeRequest,
 };
 use staunch_rollout::Command;
 use tokio::sync::mpsc;
@@ -134,6 +134,10 @@ impl Remote {
 
     pub(crate) async fn budget(&self, service: &str) -> Result<ServiceBudget, Failure> {
         Ok(self.client.budget(service).await?)
+    }
+
+    pub(crate) async fn config(&self, service: &str) -> Result<ServiceConfig, Failure> {
+        Ok(self.client.config(service).await?)
     }
 
     pub(crate) async fn freeze(

@@ -14,6 +14,7 @@ mod schema;
 mod starter;
 mod syntax;
 mod v1;
+mod values;
 
 pub use codes::explain_codes;
 pub use diagnostic::{Diagnostic, Diagnostics, Label, Severity};
@@ -22,3 +23,4 @@ pub use reader::Origin;
 pub use schema::schema;
 pub use starter::{Preset, starter};
 pub use v1::{ControlSpec, Parsed, Project, parse, parse_in, tightest_limits};
+pub use values::KeyValue;

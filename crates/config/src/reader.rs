@@ -11,6 +11,7 @@ use crate::codes::Code;
 use crate::scalar::{self, Flaw, Read};
 use crate::syntax::Value;
 use crate::v1::keys::{Given, Key, Kind, ROOT, SERVICE, Table};
+use crate::values::{Note, Overlay};
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +31,10 @@ pub(crate) struct Reader<'t> {
     pub(crate) findings: Vec<Diagnostic>,
     /// By path: `services.web.canary.bake`.
     pub(crate) origins: BTreeMap<String, Origin>,
+    /// By the same paths, and by those of variables.
+    pub(crate) notes: BTreeMap<String, Note>,
+    /// What the chosen environment says.
+    pub(crate) overlay: Overlay,
 }
 
 /// One table of the file, present or not, with the keys it may have.
@@ -88,7 +93,8 @@ impl<'a> Section<'a> {
 impl<'t> Reader<'t> {
     pub(crate) fn new(text: &'t str) -> Self {
         let line_ends = text.match_indices('\n').map(|(at, _)| at).collect();
-        Self { text, line_ends, findings: Vec::new(), origins: BTreeMap::new() }
+        let (origins, notes) = (BTreeMap::new(), BTreeMap::new());
+        Self { text, line_ends, findings: Vec::new(), origins, notes, overlay: Overlay::default() }
     }
     pub(crate) fn report(&mut self, finding: Diagnostic) {
         self.findings.push(finding);
@@ -100,10 +106,10 @@ impl<'t> Reader<'t> {
         let Kind::Table(table) = key.kind else { return Section::absent(&ROOT, parent.path_of(name)) };
         let path = parent.path_of(name);
         let Some(value) = parent.find(name) else {
-            self.origins.insert(path.clone(), Origin::Absent);
+            self.note(path.clone(), key, Origin::Absent, None);
             return Section::absent(table, path);
         };
-        self.origins.insert(path.clone(), Origin::File(value.span()));
+        self.note(path.clone(), key, Origin::File(value.span()), Some(value.get_ref()));
         match value.get_ref().as_table() {
             Some(entries) => self.open(Section::new(table, entries, value.span(), path)),
             None => {
@@ -275,6 +281,9 @@ impl<'t> Reader<'t> {
             if let Err(flaw) = scalar::env_name(variable.get_ref()) {
                 self.flawed_at(variable.span(), flaw);
             }
+            let start = value.span().start;
+            let note = Note::variable(key, self.line_of(start), start, &self.overlay);
+            self.notes.insert(format!("{}.{}", section.path_of(name), variable.get_ref()), note);
             match scalar::env_value(key, variable.get_ref(), value.get_ref()) {
                 Ok(text) => drop(env.insert(variable.get_ref().to_string(), text)),
                 Err(flaw) => self.flawed(value, flaw),
@@ -314,7 +323,14 @@ impl<'t> Reader<'t> {
             (None, Given::Default(_)) => Origin::Default,
             (None, Given::Required | Given::ByForm | Given::Optional) => Origin::Absent,
         };
-        self.origins.insert(section.path_of(key.name), origin);
+        let value = section.find(key.name).map(toml::Spanned::get_ref);
+        self.note(section.path_of(key.name), key, origin, value);
+    }
+
+    pub(crate) fn note(&mut self, path: String, key: &Key, origin: Origin, value: Option<&DeValue<'_>>) {
+        let note = Note::of(key, &origin, value, self.text, |at| self.line_of(at), &self.overlay);
+        self.notes.insert(path.clone(), note);
+        self.origins.insert(path, origin);
     }
 
     pub(crate) fn flawed(&mut self, value: &Value<'_>, flaw: Flaw) {

@@ -2,19 +2,22 @@
 //!
 //! It costs a service nothing while nobody calls it.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use staunch_analysis::Hearing;
 use staunch_analysis::budget::{
-    Bucket, Changes, Ledger, Level, ObjectiveKind, RolloutSpend, Served, Side, Standing, Tap,
+    Bucket, Changes, Ledger, Left, Level, ObjectiveKind, RolloutSpend, Served, Side, Standing, Tap, burn_down,
 };
 use staunch_model::{EdgeReport, ServiceName, SloSpec, Timestamp};
 use staunch_ports::{CountChanges, CountRow, JournalError, KeptCounts};
 use staunch_rollout::{BudgetCost, BudgetEvent, BudgetFacts};
 
 const WEIGH_EVERY: Duration = Duration::from_secs(1);
+/// How it came to that changes slowly.
+const DRAW_EVERY: Duration = Duration::from_secs(10);
 /// A budget that cannot be read is asked for again.
 const READ_AGAIN: Duration = Duration::from_secs(10);
 /// The proxy gives a sign of life ten times a second: after so long it is not heard.
@@ -31,6 +34,9 @@ pub struct BudgetView {
     pub unknown: Option<String>,
     /// What the present rollout, or the last, has spent.
     pub spend: Option<RolloutSpend>,
+    /// How the window's budget went, at most ten seconds old.
+    #[serde(skip)]
+    pub down: Arc<[Left]>,
 }
 
 /// What was counted before this process.
@@ -50,6 +56,8 @@ pub(crate) struct Budget {
     begun: bool,
     standing: Standing,
     weighed: Option<Timestamp>,
+    down: Arc<[Left]>,
+    drawn: Option<Timestamp>,
     heard: Timestamp,
 }
 
@@ -64,6 +72,8 @@ impl Budget {
             kept: Kept::Wanted,
             begun: false,
             weighed: None,
+            down: Arc::default(),
+            drawn: None,
             heard: now,
         }
     }
@@ -75,6 +85,7 @@ impl Budget {
         budget.ledger.set_window(slo.window, now);
         budget.slo = slo;
         budget.weighed = None;
+        budget.drawn = None;
         Some(budget)
     }
 
@@ -112,6 +123,7 @@ impl Budget {
                 let since = kept.since.unwrap_or(self.ledger.since());
                 self.ledger.restore(since, kept.rows.iter().map(bucket));
                 self.weighed = None;
+                self.drawn = None;
                 Kept::Read
             }
             Ok(Err(error)) => failed(error.to_string()),
@@ -127,6 +139,11 @@ impl Budget {
             self.weighed = Some(now);
             self.ledger.tidy(now);
             self.standing = Standing::of(&self.ledger, &self.slo, frozen, now);
+        }
+        let old = |last| now.since(last) >= DRAW_EVERY || (due && self.down.is_empty());
+        if self.drawn.is_none_or(old) {
+            self.drawn = Some(now);
+            self.down = burn_down(&self.ledger, &self.slo, now).into();
         }
     }
 
@@ -223,6 +240,7 @@ impl Budget {
             level: self.level(recorded, now),
             unknown: self.unknown(now),
             spend: hearing.map(|hearing| self.spend(hearing)),
+            down: self.down.clone(),
         }
     }
 

@@ -82,7 +82,7 @@ impl Live {
     }
 
     pub(crate) fn series(&self) -> Vec<Point> {
-        let p95 = |arm: &Arm| arm.latency.quantile_micros(0.95).map(|micros| micros / 1_000.0);
+        let p95 = |arm: &Arm| arm.latency.answered_ms(0.95);
         self.seconds
             .iter()
             .map(|second| Point {
@@ -108,6 +108,6 @@ fn sum<'a>(arms: impl Iterator<Item = &'a Arm>, span: f64) -> ArmRates {
     ArmRates {
         per_second: total.judged as f64 / span,
         error_ratio: (total.judged > 0).then(|| total.failed as f64 / total.judged as f64),
-        p95_ms: total.latency.quantile_micros(0.95).map(|micros| micros / 1_000.0),
+        p95_ms: total.latency.answered_ms(0.95),
     }
 }

@@ -180,7 +180,8 @@ impl Loop {
             to: rollout.to.label.clone(),
         };
         let actor = Actor::Person(by.clone());
-        let admitted = Event::Admitted { spec: Box::new(rollout.clone()), by, reason };
+        let given = spec.policy.given.0.to_vec();
+        let admitted = Event::Admitted { spec: Box::new(rollout.clone()), by, reason, given };
         let vetted = (!vetting.is_empty()).then(|| Event::Vetted { vetting: Box::new(vetting) });
         let events: Vec<_> = before.into_iter().chain([admitted]).chain(vetted).chain(pass).collect();
         self.record(&spec.name, &actor, &events)?;

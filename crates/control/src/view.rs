@@ -49,6 +49,9 @@ pub struct ServiceView {
     /// A change that waits for others to agree.
     #[serde(default)]
     pub asking: Option<staunch_rollout::Ask>,
+    /// The file as the loop goes by it: what it gave when the last rollout began, or when control started.
+    #[serde(skip)]
+    pub given: staunch_model::Given,
 }
 
 /// The last ten seconds of one side.
@@ -163,6 +166,7 @@ pub(crate) fn show(
         budget: watch.and_then(|watch| show_budget(service, watch, now)),
         freeze: service.standing.frozen(now).cloned(),
         asking: service.standing.asking(now).cloned(),
+        given: watch.map(|watch| watch.spec.policy.given.clone()).unwrap_or_default(),
     }
 }
 

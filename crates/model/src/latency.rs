@@ -8,6 +8,10 @@ const MAX_BITS: u32 = 27;
 /// How many buckets the scale has.
 pub const LATENCY_BUCKETS: usize = ((MAX_BITS - SUB_BITS + 1) << SUB_BITS) as usize;
 
+/// From here on a number of the scale is no time that was measured: requests that failed are counted in its last bucket,
+/// as slower than any.
+pub const UNTIMED_MICROS: f64 = ((1u64 << MAX_BITS) - (1 << (MAX_BITS - SUB_BITS - 1))) as f64;
+
 /// The bucket of a latency in microseconds.
 #[inline]
 pub fn bucket_of_micros(micros: u64) -> u16 {
@@ -63,6 +67,10 @@ impl Histogram {
             (seen >= rank).then(|| (low + high) as f64 / 2.0)
         })
     }
+    /// As [`Self::quantile_micros`] for people, in milliseconds: `None` also when it is a request that failed.
+    pub fn answered_ms(&self, q: f64) -> Option<f64> {
+        self.quantile_micros(q).filter(|micros| *micros < UNTIMED_MICROS).map(|micros| micros / 1_000.0)
+    }
 }
 
 #[cfg(test)]
@@ -93,5 +101,13 @@ mod tests {
         assert_eq!(histogram.quantile_micros(0.95), Some(20.5));
         assert_eq!(histogram.quantile_micros(1.0), Some(30.5));
         assert_eq!(Histogram::default().quantile_micros(0.5), None);
+    }
+
+    #[test]
+    fn a_failure_has_no_time_to_tell() {
+        let last = (LATENCY_BUCKETS - 1) as u16;
+        assert_eq!(bucket_bounds_micros(last).0 as f64, UNTIMED_MICROS);
+        let histogram = Histogram(vec![(10, 94), (last, 6)]);
+        assert_eq!((histogram.answered_ms(0.5), histogram.answered_ms(0.95)), (Some(0.0105), None));
     }
 }

@@ -15,6 +15,7 @@ mod release;
 mod revision;
 mod sample;
 mod service;
+mod setting;
 mod shadow;
 mod slo;
 mod smoke;
@@ -34,7 +35,7 @@ pub use confidence::{ConfidenceSpec, ConfidenceWeights};
 pub use gauge::{GaugeLimit, GaugeReading, GaugeSource, GaugeSpec};
 pub use ids::{IdError, InstanceId, RevisionDigest, RolloutId, ServiceName};
 pub use infra::InfraSpec;
-pub use latency::{Histogram, LATENCY_BUCKETS, bucket_bounds_micros, bucket_of_micros};
+pub use latency::{Histogram, LATENCY_BUCKETS, UNTIMED_MICROS, bucket_bounds_micros, bucket_of_micros};
 pub use oidc::OidcSpec;
 pub use policy::{
     Approvals, Attestation, CivilDate, Day, Effect, Limit, Lines, Naming, PolicySpec, Schema, VersionEntry,
@@ -47,6 +48,7 @@ pub use service::{
     EdgeSpec, HealthSpec, Limits, ProbeSpec, ProbeTarget, ServiceSpec, ShieldSpec, StickyKey, StopSpec,
     TlsSpec, Upstream,
 };
+pub use setting::{Given, Setting};
 pub use shadow::{
     MirrorRoute, MirrorSpec, ShadowCounts, ShadowDifference, ShadowExample, ShadowSample, ShadowSpec,
     ShadowThen,

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use staunch_analysis::{Finding, GateReading, Judgement, Outcome};
 use staunch_model::{
-    Failure, Histogram, Outcomes, RolloutId, RolloutSpec, SmokeKey, SplitGeneration, Timestamp, TriggerCode,
-    Weight, duration_ms, human_duration,
+    Failure, Histogram, Outcomes, RolloutId, RolloutSpec, Setting, SmokeKey, SplitGeneration, Timestamp,
+    TriggerCode, Weight, duration_ms, human_duration,
 };
 
 use crate::{BudgetEvent, ExitRecord, InfraRun, InfraStep, PolicyEvent, Vetting};
@@ -18,6 +18,9 @@ pub enum Event {
         spec: Box<RolloutSpec>,
         by: String,
         reason: Option<String>,
+        /// What the file gave of the service, in its words.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        given: Vec<Setting>,
     },
     PreparationStarted,
     /// Copies of requests go to the new revision from now on.

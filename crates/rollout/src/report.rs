@@ -90,7 +90,7 @@ impl Report {
     /// `None` when the events do not begin with an admission.
     pub fn build(events: &[Recorded]) -> Option<Self> {
         let (started, by, reason, spec) = events.iter().find_map(|(at, _, event)| {
-            let Event::Admitted { spec, by, reason } = event else { return None };
+            let Event::Admitted { spec, by, reason, .. } = event else { return None };
             Some((*at, by.clone(), reason.clone(), spec.as_ref()))
         })?;
         let folded = fold(spec, events)?;

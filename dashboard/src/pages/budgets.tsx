@@ -5,6 +5,7 @@ import { onEntry, services } from "../live";
 import { useResource } from "../net";
 import { Burn, Gauge, Level, Objectives } from "../parts/budget";
 import { BurnDown } from "../parts/burndown";
+import { useRefresh } from "../parts/refresh";
 import { Card, Empty, Table, Time, Title } from "../parts/ui";
 import type { Budget, Service, ServiceBudget } from "../types";
 
@@ -27,12 +28,13 @@ function One({ name, budget }: { name: string; budget: Budget }) {
   useEffect(() => onEntry((entry) => {
     if (entry.service === name && ["succeeded", "rolled-back"].includes(entry.kind)) void told.refresh();
   }), [name]);
+  useRefresh(told.refresh);
   const rollouts = (told.data.value?.rollouts ?? []).filter((row) => row.spent_requests !== null);
   return (
     <Card title={<><a data-row href={`/${name}`}>{name}</a></>} aside={<Level budget={budget} />}>
       <div class="columns even">
         <Gauge budget={budget} />
-        <BurnDown budget={budget} rollouts={rollouts} name={name} />
+        {told.data.value && <BurnDown budget={budget} told={told.data.value} name={name} />}
       </div>
       <Objectives budget={budget} service={name} />
       <Burn budget={budget} service={name} />

@@ -76,11 +76,11 @@ function Shown({ service, live, report, entries }: Parts) {
       <Why live={live} report={report} />
       <div class="columns">
         <div class="main">
-          <Card title="Traffic" aside={live && <Eta rollout={live} />}>
+          <Card title={service?.worker ? "Instances" : "Traffic"} aside={live && <Eta rollout={live} />}>
             <TrafficBar from={report.from} to={report.to} ratio={shareNow(service, live, report)} />
             {steps.length > 0 && <Steps ratios={steps} rollout={live ?? { phase: report.phase, step: report.step ?? 0 }} reached={report.back ? report.step : null} times={stepTimes(entries, steps.length)} />}
           </Card>
-          {charts}
+          {!service?.worker && charts}
           {judgement && judgement.gates.length > 0 && <Card title="Gates"><Gates judgement={judgement} rollout={live} /></Card>}
           {judgement?.findings.map((finding) => <p class="finding card warn" key={finding.kind}><strong>To know</strong> {finding.sentence}</p>)}
           <Routes report={report} />

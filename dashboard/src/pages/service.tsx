@@ -1,15 +1,15 @@
 // One service: how it is, what runs, what was, and two rollouts beside each other.
 import { useState } from "preact/hooks";
-import { bytes, count, inUnit, millis, ms, percent, rate, short, span } from "../format";
+import { bytes, count, inUnit, latency, millis, ms, percent, rate, short, span } from "../format";
 import { services } from "../live";
 import { Refused, post, resource } from "../net";
 import { act, deploy, freeze, goBack } from "../parts/acts";
 import { Gauge, Level } from "../parts/budget";
 import { Chart } from "../parts/chart";
+import { Config } from "../parts/config";
 import { RolloutList } from "../parts/history";
 import { PlanShown } from "../parts/plan";
 import { TrafficBar } from "../parts/traffic";
-import { InForce } from "../parts/inforce";
 import { Ago, Card, Empty, Loading, Pill, Table, Time, Title, Trouble } from "../parts/ui";
 import { go } from "../route";
 import { concern, health, phase, rolloutState } from "../state";
@@ -28,7 +28,7 @@ export function ServicePage({ name, compare }: { name: string; compare: number[]
       <div class="headline">
         <div>
           <Title text={name}>{name} <Pill tone={told.tone}>{told.says}</Pill></Title>
-          <p class="muted">{service.stable ?? "no version"} · {service.ready} of {service.replicas} ready · on <code>{service.listen}</code>{service.stable_digest && <> · <code>{short(service.stable_digest)}</code></>}</p>
+          <p class="muted">{service.stable ?? "no version"} · {service.ready} of {service.replicas} ready · {service.worker ? "a worker" : <>on <code>{service.listen}</code></>}{service.stable_digest && <> · <code>{short(service.stable_digest)}</code></>}</p>
         </div>
         <div class="acts" role="group" aria-label="Actions">
           {previous && !service.rollout?.active && <button type="button" onClick={() => act(goBack(name, previous))}>Back to {previous}</button>}
@@ -40,13 +40,13 @@ export function ServicePage({ name, compare }: { name: string; compare: number[]
       <div class="columns">
         <div class="main">
           <Present service={service} />
-          <LastMinutes service={service} />
+          {!service.worker && <LastMinutes service={service} />}
           <Instances service={service} />
           <History name={name} compare={compare} />
+          <Config service={name} />
         </div>
         <div class="side">
           <Next service={service} />
-          {service.rollout && <InForce rollout={service.rollout.id} />}
           {service.budget && <Card title="Error budget" aside={<Level budget={service.budget} />}><Gauge budget={service.budget} /><p><a href="/-/budgets">All budgets</a></p></Card>}
           {service.approval && !service.approval.granted && <Card tone="warn" title="Approval"><p>{service.approval.by} asks for {service.approval.to}. <a href="/-/approvals">Look at it</a></p></Card>}
         </div>
@@ -79,7 +79,7 @@ function LastMinutes({ service }: { service: Service }) {
     <Card title="Last two minutes">
       <Chart label="Requests and failures a second" says={`${count(all.at(-1)!)} requests, ${count(failed.at(-1)!)} failed`} times={times} format={rate} group={service.name} height={140}
         lines={[{ label: "requests", colour: "--stable", values: all, area: true }, { label: "failed", colour: "--bad", values: failed }]} />
-      <Chart label="Latency p95" says={millis(service.stable_traffic.p95_ms)} times={times} format={millis} group={service.name} height={110}
+      <Chart label="Latency p95" says={latency(service.stable_traffic)} times={times} format={millis} group={service.name} height={110}
         lines={[{ label: "p95", colour: "--stable", values: points.map((point) => point.stable_p95_ms) }]} />
     </Card>
   );

@@ -1,6 +1,6 @@
 // All services, the one that needs a person first.
 import { useState } from "preact/hooks";
-import { percent, millis, rate } from "../format";
+import { latency, percent, rate } from "../format";
 import { services } from "../live";
 import { RolloutList } from "../parts/history";
 import { Spark } from "../parts/spark";
@@ -47,12 +47,12 @@ function Row({ service }: { service: Service }) {
         <Pill tone={told.tone}>{told.says}</Pill>
         <span class="muted">{service.stable ?? "no version"}</span>
       </div>
-      <dl class="figures">
+      {service.worker ? <p class="muted">a worker, {service.ready} of {service.replicas} ready</p> : <dl class="figures">
         <div><dt>requests/s</dt><dd>{rate(service.stable_traffic.requests_per_second + service.canary_traffic.requests_per_second)}</dd></div>
         <div><dt>errors</dt><dd>{percent(service.stable_traffic.error_ratio)}</dd></div>
-        <div><dt>p95</dt><dd>{millis(service.stable_traffic.p95_ms)}</dd></div>
+        <div><dt>p95</dt><dd>{latency(service.stable_traffic)}</dd></div>
         {service.budget && <div><dt>budget left</dt><dd>{percent(service.budget.left_ratio)}</dd></div>}
-      </dl>
+      </dl>}
       <Spark series={service.series} />
       <div class="rollout">
         {rollout && state

@@ -4,6 +4,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Refused, post } from "../net";
 import type { Problem } from "../types";
+import { SignIn, askWho } from "./session";
 import { Trouble } from "./ui";
 
 export interface Question {
@@ -19,6 +20,9 @@ export interface Question {
   reasoned?: boolean;
   done?: (answer: unknown) => void;
 }
+
+/** Who asked is nobody (any more), or not somebody who may. */
+const NOBODY = [401, 403];
 
 const asked = signal<Question | null>(null);
 /** What was done last, for a moment, and for those who listen. */
@@ -56,6 +60,7 @@ function Dialog({ question }: { question: Question }) {
       question.done?.(answer);
     } catch (error) {
       setProblem(error instanceof Refused ? error.problem : null);
+      void askWho();
       setBusy(false);
     }
   };
@@ -75,6 +80,7 @@ function Dialog({ question }: { question: Question }) {
           </label>
         )}
         {problem && <Trouble problem={problem} />}
+        {problem && NOBODY.includes(problem.status) && <p class="muted"><SignIn /></p>}
         {problem?.findings?.map((finding) => (
           <p class="finding" key={finding.code}><strong>{finding.key}</strong> {finding.text} <span class="muted">{finding.fix}</span></p>
         ))}

@@ -1,7 +1,7 @@
 // A chart over time: lines, a band, a limit, markers, one cursor with its siblings, and its numbers as a table.
 import { signal } from "@preact/signals";
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import { clock } from "../format";
+import { moment } from "../format";
 import { nearest, niceTicks, timeLabel, timeTicks } from "./scale";
 import { Table } from "./ui";
 
@@ -206,6 +206,7 @@ export function Chart(props: Props) {
   );
 }
 
+const when = (seconds: number) => moment(new Date(seconds * 1_000).toISOString());
 const show = (value: number | null | undefined, format: (value: number) => string) => (value === null || value === undefined ? "–" : format(value));
 
 function Legend({ props, at }: { props: Props; at: number | null }) {
@@ -219,7 +220,7 @@ function Legend({ props, at }: { props: Props; at: number | null }) {
           {line.band && <small> {show(line.band.low[shown], props.format)} … {show(line.band.high[shown], props.format)}</small>}
         </span>
       ))}
-      {at !== null && <span>{clock(props.times[at]! * 1_000)}</span>}
+      {at !== null && <span>{when(props.times[at]!)}</span>}
     </div>
   );
 }
@@ -235,7 +236,7 @@ function Numbers(props: Props) {
       {open && (
         <Table head={head} label={`Numbers of ${props.label}`}>
           {props.times.map((time, at) => (
-            <tr key={time}><td>{clock(time * 1_000)}</td>{columns.map((values, n) => <td class="number" key={n}>{show(values[at], props.format)}</td>)}</tr>
+            <tr key={time}><td class="nowrap">{when(time)}</td>{columns.map((values, n) => <td class="number" key={n}>{show(values[at], props.format)}</td>)}</tr>
           )).reverse()}
         </Table>
       )}

@@ -4,6 +4,7 @@
 //! rates, alerts, the level that the gate acts by, and when a freeze ends.
 
 mod burn;
+mod down;
 mod ledger;
 mod spend;
 mod standing;
@@ -14,6 +15,7 @@ mod thaw;
 mod window;
 
 pub use burn::{Alert, AlertRule, Burn, Urgency, rules};
+pub use down::{Left, burn_down};
 pub use ledger::{Bucket, Changes, Ledger};
 pub use spend::{RolloutSpend, Side};
 pub use standing::{Level, ObjectiveKind, ObjectiveStanding, Standing};

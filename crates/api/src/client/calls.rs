@@ -16,7 +16,7 @@ use super::{ClientError, Target};
 use crate::v1::{
     Accepted, CommandRequest, Commanded, DeployRequest, Deployed, Entries, Logs, Meta, Plan, Release,
     ReleaseAccepted, ReleaseRequest, Report, RollbackRequest, RolloutDetail, RolloutList, Service,
-    ServiceBudget, ServiceList, UpgradeRequest, Verified, command_key,
+    ServiceBudget, ServiceConfig, ServiceList, UpgradeRequest, Verified, command_key,
 };
 
 /// A look at what is known.
@@ -139,6 +139,11 @@ impl Client {
     /// How the service stands with its error budget, and what its rollouts took.
     pub async fn budget(&self, service: &str) -> Result<ServiceBudget, ClientError> {
         self.get(&format!("/services/{}/budget", part(service))).await
+    }
+
+    /// What is in force, and where each value came from.
+    pub async fn config(&self, service: &str) -> Result<ServiceConfig, ClientError> {
+        self.get(&format!("/services/{}/config", part(service))).await
     }
 
     /// What a deploy would do now.

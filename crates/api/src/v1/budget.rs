@@ -84,11 +84,28 @@ pub struct ServiceBudget {
     pub budget: Option<Budget>,
     /// Newest first.
     pub rollouts: Vec<RolloutRow>,
+    /// How the window's budget went: from 1 at its beginning, or when counting began, to what is left now. Each point is
+    /// the budget of the window as it is now, less every bad request up to then, of the objective that is worst off; at
+    /// most 121 points, at most ten seconds old. Empty without a request.
+    #[serde(default)]
+    pub burn_down: Vec<BudgetPoint>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct BudgetPoint {
+    pub at: Time,
+    pub left_ratio: f64,
+}
+
+impl From<&analysis::Left> for BudgetPoint {
+    fn from(point: &analysis::Left) -> Self {
+        Self { at: point.at.into(), left_ratio: point.left }
+    }
 }
 
 impl From<&BudgetView> for Budget {
     fn from(view: &BudgetView) -> Self {
-        let BudgetView { slo, standing, level, unknown, spend } = view;
+        let BudgetView { slo, standing, level, unknown, spend, down: _ } = view;
         let at = standing.since;
         Self {
             window_ms: millis(slo.window),

@@ -88,6 +88,7 @@ pub struct Bounds {
 /// An estimate with its confidence sequence, in the gate's unit (a share, or microseconds).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Band {
+    /// Of latencies in microseconds: from 132 120 576 on it stands for a request that failed, which counts as slower than any.
     pub estimate: f64,
     pub low: f64,
     pub high: f64,

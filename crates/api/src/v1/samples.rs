@@ -77,7 +77,7 @@ impl From<&analysis::Frame> for SamplePoint {
 
 impl From<&analysis::FrameSide> for SampleSide {
     fn from(side: &analysis::FrameSide) -> Self {
-        let at = |q: f64| side.latency.quantile_micros(q).map(|micros| micros / 1_000.0);
+        let at = |q: f64| side.latency.answered_ms(q);
         Self {
             requests: side.attempts,
             failed: side.failed,

@@ -61,10 +61,11 @@ pub struct Service {
 pub struct Traffic {
     pub requests_per_second: f64,
     pub error_ratio: Option<f64>,
+    /// Absent without a request, and when more than 5 % failed: what failed counts as slower than any, and has no time.
     pub p95_ms: Option<f64>,
 }
 
-/// Requests, failed ones and the 95th percentile of one second.
+/// Requests, failed ones and the 95th percentile of one second, absent where that is a request that failed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Point {
     pub at: Time,

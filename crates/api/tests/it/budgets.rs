@@ -243,5 +243,17 @@ async fn the_budget_has_an_address_of_its_own() {
     assert_eq!((budget.level.as_str(), budget.objectives[0].requests), ("critical", 1_000));
     assert_eq!((budget.objectives[0].burn.len(), budget.covers_window), (4, false));
     assert_eq!(shown.rollouts.len(), 1);
+    // 10 of 1 000 are all that 99 % allows; the line is drawn anew every ten seconds.
+    let drawn = within(async {
+        loop {
+            let line = world.unix.budget("shop").await.unwrap().burn_down;
+            if line.last().is_some_and(|last| last.left_ratio < 0.01) {
+                return line;
+            }
+        }
+    })
+    .await;
+    assert_eq!((drawn.len(), drawn[0].left_ratio), (121, 1.0));
+    assert!(drawn.is_sorted_by(|a, b| a.at <= b.at && a.left_ratio >= b.left_ratio));
     assert!(world.unix.budget("nobody").await.is_err());
 }

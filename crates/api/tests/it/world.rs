@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use staunch_api::client::{Client, Target};
 use staunch_api::v1::{DeployRequest, Deployed, DoctorCheck, Service, Validation};
-use staunch_api::{Admin, Desk, Door, ServeOptions, Serving, serve};
+use staunch_api::{Admin, Desk, Door, FileValue, FileValues, ServeOptions, Serving, serve};
 use staunch_control::{Control, Handle, Parts};
 use staunch_model::{
     EdgeSpec, EvidenceSpec, HealthSpec, Limits, ProbeSpec, ProbeTarget, ServiceName, ServiceSpec, ShieldSpec,
@@ -52,6 +52,13 @@ impl Desk for FakeDesk {
     }
     fn environments(&self) -> Result<Vec<String>, String> {
         Ok(vec!["production".to_owned(), "staging".to_owned()])
+    }
+    fn values(&self, _: &ServiceName) -> FileValues {
+        let about = "The full number of instances.".to_owned();
+        let replicas =
+            FileValue { key: "replicas".to_owned(), given: None, default: Some("1".to_owned()), about };
+        let env = BTreeMap::from([("DATABASE_PASSWORD".to_owned(), SECRET.to_owned())]);
+        FileValues { file: "staunch.toml".to_owned(), environment: None, values: Ok(vec![replicas]), env }
     }
 }
 

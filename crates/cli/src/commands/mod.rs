@@ -13,3 +13,4 @@ pub(crate) mod replay;
 pub(crate) mod roles;
 pub(crate) mod simulate;
 pub(crate) mod up;
+pub(crate) mod values;

@@ -5,30 +5,40 @@ use serde_json::json;
 use staunch_config::Preset;
 use staunch_ports::{Journal as _, JournalError};
 
-use crate::args::{Cli, InitArgs, Output};
+use crate::args::{Cli, InitArgs, Output, Values};
+use crate::commands::values;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::project::Place;
 use crate::term::{Term, Tone};
 
-pub(crate) fn validate(term: &Term, place: &Place) -> Outcome {
+pub(crate) fn validate(term: &Term, place: &Place, shown: Option<Values>) -> Outcome {
     let text = place.text()?;
     let file = place.file.display().to_string();
-    let (exit, findings, services) = match staunch_config::parse_in(&text, place.environment.as_deref()) {
+    let read = staunch_config::parse_in(&text, place.environment.as_deref());
+    let accepted = read.as_ref().ok().zip(shown);
+    let (exit, findings, services) = match &read {
         Ok(parsed) => {
             let services = parsed.project.services.len();
-            let lists = crate::lists::flaws(place, &parsed);
-            let findings = parsed.warnings.with(lists);
+            let lists = crate::lists::flaws(place, parsed);
+            let findings = parsed.warnings.clone().with(lists);
             (if findings.has_errors() { Exit::Config } else { Exit::Ok }, findings, services)
         }
-        Err(findings) => (Exit::Config, findings, 0),
+        Err(findings) => (Exit::Config, findings.clone(), 0),
     };
     if term.output != Output::Text {
-        term.json(&json!({ "file": file, "ok": exit == Exit::Ok, "findings": findings.to_json(&text) }));
+        let mut told = json!({ "file": file, "ok": exit == Exit::Ok, "findings": findings.to_json(&text) });
+        if let Some((parsed, which)) = accepted {
+            told["values"] = values::json_of_file(parsed, which);
+        }
+        term.json(&told);
         return Ok(exit);
     }
     if !findings.is_empty() {
         term.complain(&findings.render(&text, &file, term.color_for_errors()));
         term.complain("");
+    }
+    if let Some((parsed, which)) = accepted {
+        values::of_file(term, place, parsed, which);
     }
     if exit == Exit::Ok {
         let many = if services == 1 { "1 service".to_owned() } else { format!("{services} services") };

@@ -6,15 +6,15 @@ use staunch_model::{InstanceId, human_duration};
 use staunch_rollout::Command;
 
 use crate::args::{
-    AbortArgs, DeployArgs, ExplainArgs, HistoryArgs, LogsArgs, Output, PromoteArgs, RollbackArgs,
+    AbortArgs, DeployArgs, ExplainArgs, HistoryArgs, LogsArgs, Output, PromoteArgs, RollbackArgs, StatusArgs,
     UpgradeArgs, VerbArgs, WatchArgs,
 };
-use crate::commands::{policy, release};
+use crate::commands::{policy, release, values};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::follow::{Quest, Until, conclude, follow};
 use crate::remote::Remote;
 use crate::term::{Term, Tone};
-use crate::view::frame::{eta_words, gate_words, millis, percent};
+use crate::view::frame::{eta_words, gate_words, p95, percent};
 use crate::view::triggers::{trigger_tone, trigger_words};
 
 pub(crate) async fn deploy(term: &Term, remote: &Remote, args: &DeployArgs) -> Outcome {
@@ -105,7 +105,11 @@ pub(crate) async fn rollback(term: &Term, remote: &Remote, args: &RollbackArgs) 
     Ok(if exit == Exit::Aborted { Exit::Ok } else { exit })
 }
 
-pub(crate) async fn status(term: &Term, remote: &Remote, service: Option<&str>) -> Outcome {
+pub(crate) async fn status(term: &Term, remote: &Remote, args: &StatusArgs) -> Outcome {
+    let service = args.service.as_deref();
+    if let Some(which) = args.config {
+        return values::in_force(term, remote, service, which).await;
+    }
     let services = match service {
         Some(name) => vec![remote.service(name).await?],
         None => remote.services().await?,
@@ -186,7 +190,7 @@ fn what_runs(service: &Service) -> String {
         service.listen,
         service.stable_traffic.requests_per_second + service.canary_traffic.requests_per_second,
         service.stable_traffic.error_ratio.map_or_else(|| "-".to_owned(), percent),
-        service.stable_traffic.p95_ms.map_or_else(|| "-".to_owned(), millis),
+        p95(&service.stable_traffic).unwrap_or_else(|| "-".to_owned()),
     )
 }
 

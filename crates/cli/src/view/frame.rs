@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use staunch_api::v1::{Eta, Gate, Point, Rollout, Service};
+use staunch_api::v1::{Eta, Gate, Point, Rollout, Service, Traffic};
 use staunch_model::human_duration;
 
 pub(crate) const HEIGHT: u16 = 7;
@@ -85,8 +85,14 @@ fn latency_line(view: &Service, inner: usize) -> String {
     let width = spark_width(inner);
     let stable = sparkline(view.series.iter().map(|p| p.stable_p95_ms), width);
     let canary = sparkline(view.series.iter().map(|p| p.canary_p95_ms), width);
-    let now = [view.stable_traffic.p95_ms, view.canary_traffic.p95_ms].map(|ms| ms.map(millis));
+    let now = [&view.stable_traffic, &view.canary_traffic].map(p95);
     pair("p95", [stable, canary], now)
+}
+
+/// Where more than one in twenty failed, the 95th percentile is one of them.
+pub(crate) fn p95(side: &Traffic) -> Option<String> {
+    let failed = side.error_ratio.is_some_and(|ratio| ratio > 0.0).then(|| "a failure".to_owned());
+    side.p95_ms.map(millis).or(failed)
 }
 
 fn spark_width(inner: usize) -> usize {

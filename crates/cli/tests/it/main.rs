@@ -26,5 +26,6 @@ mod policy;
 mod shadows;
 mod triggers;
 mod upgrades;
+mod values;
 mod verbs;
 mod workers;

@@ -11,6 +11,7 @@ use crate::reader::{Origin, Reader, Section};
 use crate::scalar::{self, Flaw};
 use crate::syntax::Value;
 use crate::v1::keys::policy_keys::OF_POLICY;
+use crate::values::Overlay;
 
 /// The names of the environments, in the order of the alphabet.
 pub(crate) fn names(root: &DeTable<'_>) -> Vec<String> {
@@ -45,11 +46,18 @@ fn unknown(name: &str, known: &[String], place: Option<&Value<'_>>) -> Diagnosti
     }
 }
 
+/// What the chosen environment says, wherever it says it.
+pub(crate) fn overlay_of(root: &DeTable<'_>, name: Option<&str>) -> Overlay {
+    let environments = root.get("environments").and_then(|value| value.get_ref().as_table());
+    let chosen = environments.zip(name).and_then(|(all, name)| all.get(name));
+    Overlay::of(chosen.and_then(|value| value.get_ref().as_table()))
+}
+
 /// `environments` is a table of tables whose names can be folders.
 pub(crate) fn check_form(reader: &mut Reader<'_>, root: &DeTable<'_>) {
     let key = Section::absent_root().key("environments");
     let origin = root.get("environments").map_or(Origin::Absent, |value| Origin::File(value.span()));
-    reader.origins.insert(key.name.to_owned(), origin);
+    reader.note(key.name.to_owned(), key, origin, root.get("environments").map(Spanned::get_ref));
     let Some(value) = root.get("environments") else { return };
     let Some(table) = value.get_ref().as_table() else {
         return reader.flawed(

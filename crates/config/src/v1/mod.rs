@@ -35,6 +35,7 @@ use crate::codes::Code;
 use crate::reader::{Origin, Reader, Section};
 use crate::v1::keys::{ROOT, SERVICE};
 use crate::v1::service::Described;
+use crate::values::Note;
 use crate::{Diagnostic, Diagnostics, scalar, syntax};
 
 pub use control::ControlSpec;
@@ -57,6 +58,7 @@ pub struct Project {
     /// Where each value came from, by its path in the file: `canary.bake`, `services.web.canary.bake`. Steps are
     /// one value.
     pub origins: BTreeMap<String, Origin>,
+    pub(crate) notes: BTreeMap<String, Note>,
 }
 
 /// An accepted file.
@@ -102,6 +104,7 @@ pub fn parse_in(text: &str, environment: Option<&str>) -> Result<Parsed, Diagnos
     let environments = environment::names(&root);
     let chosen = environment::select(&root, environment).map_err(|unknown| Diagnostics(vec![unknown]))?;
     let mut reader = Reader::new(text);
+    reader.overlay = environment::overlay_of(&root, environment);
     environment::check_form(&mut reader, &root);
     let (services, releases, api, control) = project(&mut reader, &chosen, environment);
     for other in environments.iter().filter(|name| Some(name.as_str()) != environment) {
@@ -112,13 +115,14 @@ pub fn parse_in(text: &str, environment: Option<&str>) -> Result<Parsed, Diagnos
             beside.findings.into_iter().filter(|one| !reader.findings.contains(one)).collect();
         reader.findings.extend(fresh);
     }
-    let Reader { findings, origins, .. } = reader;
+    let Reader { findings, origins, notes, .. } = reader;
     let findings = Diagnostics::sorted(beside_syntax(text, syntax_errors, findings));
     if findings.has_errors() {
         return Err(findings);
     }
     let environment = environment.map(str::to_owned);
-    let project = Project { services, releases, api, control, environment, environments, origins };
+    let mut project = Project { services, releases, api, control, environment, environments, origins, notes };
+    project.give_words();
     Ok(Parsed { project, warnings: findings })
 }
 

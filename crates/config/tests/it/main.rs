@@ -3,5 +3,6 @@
 mod golden;
 mod properties;
 mod resolved;
+mod values;
 mod vocabulary;
 mod workers;

@@ -37,6 +37,9 @@ pub struct PolicySpec {
     pub naming: Naming,
     #[serde(skip)]
     pub lines: Lines,
+    /// What the file gives, in its words.
+    #[serde(skip)]
+    pub given: crate::Given,
 }
 
 /// Lines of the file by key (`policy.max-share`, `canary.steps`), counted from 1. Where something is written is no part of

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use staunch_analysis::{Band, Judgement, SourceReading};
-use staunch_model::{Outcomes, Timestamp, human_duration};
+use staunch_model::{Outcomes, Timestamp, UNTIMED_MICROS, human_duration};
 
 use super::{Cost, Report, shadow};
 use crate::{Cause, ExitCapture, RouteRow};
@@ -201,7 +201,8 @@ fn kind_words(kind: staunch_model::FailureKind) -> String {
 
 fn show(gate: &str, band: &Band) -> String {
     if gate.starts_with("latency") {
-        let ms = |micros: f64| format!("{:.1} ms", micros / 1_000.0);
+        let timed = |micros: f64| format!("{:.1} ms", micros / 1_000.0);
+        let ms = |micros: f64| if micros < UNTIMED_MICROS { timed(micros) } else { "a failure".to_owned() };
         return format!("{} ({} requests)", ms(band.estimate), band.requests);
     }
     let percent = |ratio: f64| format!("{:.2}", ratio * 100.0);

@@ -23,7 +23,7 @@ fn changes() -> Vec<Event> {
     let generation = SplitGeneration(4);
     let spec = Box::new(spec(2, RolloutKind::Canary, Some(1), 2));
     vec![
-        Event::Admitted { spec, by: text("anna"), reason: None },
+        Event::Admitted { spec, by: text("anna"), reason: None, given: vec![] },
         Event::PreparationStarted,
         Event::StepEntered { step: 0, weight: percent(5.0), generation, replaces: None },
         Event::StepEntered { step: 1, weight: percent(25.0), generation, replaces: None },

@@ -141,7 +141,11 @@ fn both_live_versions_must_fit_with_all_others() {
     let auth = moving.services.get_mut(&name("auth")).unwrap();
     let spec = super::fixture::spec(1, RolloutKind::Canary, Some(1), 2);
     let spec = staunch_model::RolloutSpec { to: revision("auth", "1.0.0"), ..spec };
-    auth.apply(NOON, &Event::Admitted { spec: Box::new(spec), by: "bob".to_owned(), reason: None }).unwrap();
+    auth.apply(
+        NOON,
+        &Event::Admitted { spec: Box::new(spec), by: "bob".to_owned(), reason: None, given: vec![] },
+    )
+    .unwrap();
     assert_eq!(moving.errors(), ["requires-version"]);
 }
 

@@ -54,7 +54,9 @@ impl World {
         self.rollouts += 1;
         let spec = Box::new(spec(self.rollouts, kind, Some(from), to));
         let known = self.services.get_mut(name).unwrap();
-        known.apply(Timestamp(1), &Event::Admitted { spec, by: "ann".to_owned(), reason: None }).unwrap();
+        known
+            .apply(Timestamp(1), &Event::Admitted { spec, by: "ann".to_owned(), reason: None, given: vec![] })
+            .unwrap();
         RolloutId(self.rollouts)
     }
 

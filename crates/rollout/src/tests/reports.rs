@@ -11,7 +11,12 @@ fn recorded(events: Vec<(u64, Event)>) -> Vec<Recorded> {
 }
 
 fn admitted(kind: RolloutKind, from: Option<u8>) -> Event {
-    Event::Admitted { spec: Box::new(spec(2, kind, from, 2)), by: "anna".to_owned(), reason: None }
+    Event::Admitted {
+        spec: Box::new(spec(2, kind, from, 2)),
+        by: "anna".to_owned(),
+        reason: None,
+        given: vec![],
+    }
 }
 
 fn shifted(share: f64, generation: u64) -> Event {

@@ -75,7 +75,7 @@ fn the_report_knows_that_they_were_users() {
     let generation = SplitGeneration;
     let because = "too many requests fail: canary 100 % (20 of 20)".to_owned();
     let events = [
-        (0, Event::Admitted { spec: Box::new(admitted), by: "anna".to_owned(), reason: None }),
+        (0, Event::Admitted { spec: Box::new(admitted), by: "anna".to_owned(), reason: None, given: vec![] }),
         (0, Event::PreparationStarted),
         (50, Event::TrafficShifted { weight: Weight::ZERO, generation: generation(0) }),
         (

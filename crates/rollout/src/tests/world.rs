@@ -125,7 +125,10 @@ impl World {
     }
 
     pub(super) fn admit(&mut self, spec: RolloutSpec) {
-        self.record("anna", &Event::Admitted { spec: Box::new(spec), by: "anna".to_owned(), reason: None });
+        self.record(
+            "anna",
+            &Event::Admitted { spec: Box::new(spec), by: "anna".to_owned(), reason: None, given: vec![] },
+        );
     }
 
     pub(super) fn command(&mut self, wanted: Command) -> Result<(), Refusal> {

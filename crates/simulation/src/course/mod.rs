@@ -83,7 +83,8 @@ impl<'t> Course<'t> {
 
     pub(crate) fn run(mut self) -> Result<Run, IllegalEvent> {
         let spec = Box::new(self.trial.spec.clone());
-        self.service.apply(Timestamp(0), &Event::Admitted { spec, by: String::new(), reason: None })?;
+        self.service
+            .apply(Timestamp(0), &Event::Admitted { spec, by: String::new(), reason: None, given: vec![] })?;
         self.arrange();
         while !self.over() {
             self.decide()?;
