@@ -4,6 +4,7 @@ mod access;
 mod admin;
 mod audit;
 mod budgets;
+mod crowds;
 mod events;
 mod guards;
 mod listening;
