@@ -3,6 +3,7 @@
 entries=${quick:+100}; entries=${BENCH_ENTRIES:-${entries:-2000}}
 rounds=${quick:+1}; rounds=${BENCH_ROUNDS:-${rounds:-7}}
 events=${quick:+2}; events=${BENCH_EVENTS:-${events:-20}}
+seconds=${quick:+2}; seconds=${BENCH_SECONDS:-${seconds:-10}}
 tabs=${quick:+4}; tabs=${tabs:-20}
 
 new_service
@@ -24,7 +25,8 @@ ctl deploy --until started >/dev/null
 until_true 30 "the canary has its share" status_says '10 % of the traffic'
 
 await_peace
-node "$root/bench/page/first.mjs" "$base" "$((rounds * 2))" / /bench /bench/2 /-/audit >"$work/told"
+node "$root/bench/page/first.mjs" "$base" "$((rounds * 2))" /errors/not-found / /bench /bench/2 /-/audit >"$work/told"
+note "first paint of some plain text, as what the browser itself takes: p50 / p95 / most" "$(took /errors/not-found)"
 for path in / /bench /bench/2 /-/audit; do
   seen=$(told "$path")
   speed "first paint of $path, with data, nothing kept: p50 / p95 / most" "$(took "$path"); document of $(field kib "$seen") KiB after $(field document "$seen"), files after $(field files "$seen"), script has run after $(field script "$seen")" "p50 < 300 ms" "$(field p50 "$seen") < 300"
@@ -39,6 +41,10 @@ for contexts in 1 4; do
   exact "… tabs that did not show it" "$(field missed "$seen")" "0" "$(field missed "$seen") == 0"
   note "… from the record" "$(took "from the record")"
 done
+
+node "$root/bench/page/cost.mjs" "$base" /bench/2 1 "$seconds" >"$work/told"
+thread() { field p50 "$(told "$1")"; }
+note "an open page of a busy service: its main thread, a second (script, style, layout)" "$(thread all) ms ($(thread script), $(thread style), $(thread layout))"
 
 recorded() { node "$root/bench/page/pauses.mjs" "$base" 2 "$entries"; }
 say "$entries entries: $(recorded)"
