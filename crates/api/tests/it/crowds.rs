@@ -12,6 +12,13 @@ use crate::world::{World, name, within};
 /// As many as one listener takes.
 const ROOM: usize = 512;
 
+/// Both ends of all connections are in this process.
+fn allow_many_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
+}
+
 /// A stream that goes on until it is dropped, once its first bytes have come.
 async fn stay(world: &World) -> TcpStream {
     let mut stream = TcpStream::connect(world.serving.tcp()).await.unwrap();
@@ -30,6 +37,7 @@ async fn is_full(world: &World) -> Option<Answer> {
 
 #[tokio::test]
 async fn who_finds_no_room_is_told_so_while_the_socket_has_its_own() {
+    allow_many_files();
     let world = World::new().await;
     let mut guests = vec![];
     for _ in 0..ROOM {
