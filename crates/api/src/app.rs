@@ -13,6 +13,7 @@ use crate::access::Access;
 use crate::codes::Code;
 use crate::desk::Desk;
 use crate::door::Door;
+use crate::frames::Frames;
 use crate::oidc::Oidc;
 use crate::problem::{Answer, Refusal};
 use crate::routes::Metrics;
@@ -38,6 +39,7 @@ pub(crate) struct App {
     pub(crate) access: Access,
     pub(crate) oidc: Option<Oidc>,
     pub(crate) metrics: Metrics,
+    pub(crate) frames: Frames,
     pub(crate) started: Instant,
     /// Turns true when the server stops: endless streams end then.
     pub(crate) stop: watch::Receiver<bool>,

@@ -12,6 +12,7 @@ mod desk;
 mod door;
 mod etag;
 mod follow;
+mod frames;
 mod guard;
 mod idempotency;
 mod intake;

@@ -25,6 +25,7 @@ use crate::app::{App, last_after};
 use crate::codes::Code;
 use crate::desk::Desk;
 use crate::door::Door;
+use crate::frames::Frames;
 use crate::oidc::{Oidc, OidcSettings};
 use crate::problem::{Problem, Refusal};
 use crate::routes::{self, Metrics};
@@ -34,8 +35,11 @@ use crate::who::Peer;
 /// Open connections per listener; further ones are told so and closed. Streams count.
 const CONNECTIONS: usize = 512;
 /// Those that are being told so; beyond that a connection is closed without a word.
-const TURNED_AWAY: usize = 128;
+const TURNED_AWAY: usize = 512;
 const TURNING_AWAY: Duration = Duration::from_secs(1);
+/// What a client asks is heard for so long before it is turned away, and it is given as long to go: thousands of
+/// clients that come at once must not wait for each other to be told.
+const BRIEFLY: Duration = Duration::from_millis(100);
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// A connection that sends no whole request head for this long is closed.
 const HEAD_PATIENCE: Duration = Duration::from_secs(30);
@@ -132,7 +136,7 @@ pub async fn serve(handle: Handle, options: ServeOptions) -> Result<Serving, Ser
     let (unix, file) = socket::bind(&options.unix).await?;
     let (stop, stopped) = watch::channel(false);
     let reading = handle.clone();
-    let end = tokio::task::spawn_blocking(move || last_after(&reading, 0)).await;
+    let end = tokio::task::spawn_blocking(move || last_after(&reading, reading.reached())).await;
     let end = end.unwrap_or_else(|error| Err(JournalError::Broken(error.to_string()))).unwrap_or_default();
     let oidc = options.oidc.map(Oidc::new);
     let terms = oidc.as_ref().map(|oidc| oidc.terms);
@@ -149,6 +153,7 @@ pub async fn serve(handle: Handle, options: ServeOptions) -> Result<Serving, Ser
         access: Access::open(options.keyring, options.environment, terms)?,
         oidc,
         metrics: Metrics::new(end),
+        frames: Frames::default(),
         started: Instant::now(),
         stop: stopped.clone(),
         head: Mutex::new(end),
@@ -249,11 +254,13 @@ async fn turn_away(mut io: impl AsyncRead + AsyncWrite + Unpin, secret: bool) {
          connection: close\r\ncontent-length: {length}\r\n\r\n{body}"
     );
     let telling = async {
+        // What the client sends is read: unread bytes would reset the connection and the answer with it.
+        let mut rest = [0; 1_024];
+        drop(tokio::time::timeout(BRIEFLY, io.read(&mut rest)).await);
         io.write_all(text.as_bytes()).await?;
         io.shutdown().await?;
-        // What the client still sends is read: unread bytes would reset the connection and the answer with it.
-        let mut rest = [0; 1_024];
-        while io.read(&mut rest).await? > 0 {}
+        let leaving = async { while io.read(&mut rest).await.is_ok_and(|read| read > 0) {} };
+        drop(tokio::time::timeout(BRIEFLY, leaving).await);
         io::Result::Ok(())
     };
     drop(tokio::time::timeout(TURNING_AWAY, telling).await);

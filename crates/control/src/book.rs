@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
+use serde::Deserialize as _;
 use staunch_model::{Actor, RolloutId, ServiceName, Timestamp};
 use staunch_ports::{CountChanges, Entry, Journal, JournalError, KeptCounts, NewEntry, RolloutRow};
 use staunch_rollout::{BudgetEvent, Event, HouseEvent, Phase, Release, ReleaseEvent, Rollout, Service};
@@ -342,7 +343,7 @@ fn replay_release(releases: &mut BTreeMap<RolloutId, Release>, entry: &Entry) ->
         |what: String| JournalError::Damaged(staunch_ports::ChainFault { sequence: entry.sequence, what });
     let id = entry.rollout.ok_or_else(|| damaged("a release without a number".to_owned()))?;
     let event: ReleaseEvent =
-        serde_json::from_value(entry.body.clone()).map_err(|error| damaged(error.to_string()))?;
+        ReleaseEvent::deserialize(&entry.body).map_err(|error| damaged(error.to_string()))?;
     let release = match releases.remove(&id) {
         Some(mut release) => release.apply(entry.at, &event).map(|()| release),
         None => Release::begin(id, entry.at, &event),
@@ -357,8 +358,7 @@ fn replay_release(releases: &mut BTreeMap<RolloutId, Release>, entry: &Entry) ->
 fn replay(services: &mut BTreeMap<ServiceName, Service>, entry: &Entry) -> Result<(), JournalError> {
     let damaged =
         |what: String| JournalError::Damaged(staunch_ports::ChainFault { sequence: entry.sequence, what });
-    let event: Event =
-        serde_json::from_value(entry.body.clone()).map_err(|error| damaged(error.to_string()))?;
+    let event: Event = Event::deserialize(&entry.body).map_err(|error| damaged(error.to_string()))?;
     let name = &entry.service;
     let service = services.entry(name.clone()).or_insert_with(|| Service::new(name.clone()));
     service.apply(entry.at, &event).map_err(|illegal| damaged(illegal.to_string()))

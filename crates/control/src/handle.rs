@@ -98,6 +98,8 @@ pub struct Handle {
     pub(crate) views: watch::Receiver<Views>,
     pub(crate) entries: broadcast::Sender<Arc<Entry>>,
     pub(crate) reader: Arc<Mutex<Box<dyn Journal>>>,
+    /// Opened when it is needed first.
+    pub(crate) auditor: Arc<Mutex<Option<Box<dyn Journal>>>>,
     pub(crate) platform: Arc<dyn Platform>,
     pub(crate) specs: SpecSource,
     pub(crate) releases: ReleaseSource,
@@ -163,8 +165,22 @@ impl Handle {
         self.clock.now()
     }
 
+    /// Walks the whole chain. Of a long journal that takes seconds, so it has a view of its own: whoever else reads
+    /// does not wait for it. One walk at a time.
     pub fn verify(&self) -> Result<u64, JournalError> {
-        self.reader().verify()
+        let mut auditor = self.auditor.lock().unwrap_or_else(PoisonError::into_inner);
+        if auditor.is_none() {
+            *auditor = self.reader().another()?;
+        }
+        match auditor.as_ref() {
+            Some(auditor) => auditor.verify(),
+            None => self.reader().verify(),
+        }
+    }
+
+    /// A sequence that the journal has reached; there may be more behind it.
+    pub fn reached(&self) -> u64 {
+        self.reader().head()
     }
 
     pub fn report(&self, rollout: RolloutId) -> Result<Option<Report>, JournalError> {
@@ -173,7 +189,7 @@ impl Handle {
             .of_rollout(rollout)?
             .into_iter()
             .filter_map(|entry| {
-                let event: Event = serde_json::from_value(entry.body).ok()?;
+                let event = Event::deserialize(&entry.body).ok()?;
                 Some((entry.at, entry.actor.to_string(), event))
             })
             .collect();

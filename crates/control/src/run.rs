@@ -81,6 +81,7 @@ pub fn start(parts: Parts) -> Result<(Control, Handle), Refused> {
         views,
         entries: entries.clone(),
         reader: Arc::new(Mutex::new(parts.reader)),
+        auditor: Arc::default(),
         platform: parts.platform.clone(),
         specs: parts.specs,
         releases: parts.releases,

@@ -104,6 +104,10 @@ pub trait Journal: Send {
     }
     /// A number never given before.
     fn next_rollout(&mut self) -> Result<RolloutId, JournalError>;
+    /// Another view of the same journal, for looking at it beside this one; `None` when there is but one.
+    fn another(&self) -> Result<Option<Box<dyn Journal>>, JournalError> {
+        Ok(None)
+    }
     /// Walks the whole chain: how many entries, or the first fault.
     fn verify(&self) -> Result<u64, JournalError>;
     /// State that can be lost without losing history, such as evidence while it grows.

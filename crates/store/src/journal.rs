@@ -192,6 +192,10 @@ impl Journal for SqliteJournal {
         Ok(RolloutId(given))
     }
 
+    fn another(&self) -> Result<Option<Box<dyn Journal>>, JournalError> {
+        Ok(Some(Box::new(Self::open_read_only(&self.path)?)))
+    }
+
     fn verify(&self) -> Result<u64, JournalError> {
         verify::walk(self)
     }
@@ -332,11 +336,11 @@ fn set_chain_end(transaction: &Transaction<'_>, last: &Entry) -> rusqlite::Resul
         .map(drop)
 }
 
-/// Above every number given and every number used, whatever became of the counter.
+/// Above every number given and every number used, whatever became of the counter. The condition lets the index answer.
 fn take_number(transaction: &Transaction<'_>) -> rusqlite::Result<u64> {
     transaction.query_row(
         "UPDATE rollout_numbers SET last = 1 + max(last,
-             (SELECT coalesce(max(id), 0) FROM rollouts), (SELECT coalesce(max(rollout), 0) FROM journal))
+             (SELECT coalesce(max(id), 0) FROM rollouts), (SELECT coalesce(max(rollout), 0) FROM journal WHERE rollout IS NOT NULL))
          RETURNING last",
         [],
         |row| unsigned(row, 0),

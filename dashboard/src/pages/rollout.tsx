@@ -15,6 +15,7 @@ import { Steps, TrafficBar, shareNow } from "../parts/traffic";
 import { Timeline } from "../parts/timeline";
 import { Triggers } from "../parts/triggers";
 import { Card, Empty, Loading, Pill, Table, Time, Title, Trouble, Until } from "../parts/ui";
+import { useSame, useSettled } from "../settled";
 import { phase, rolloutState } from "../state";
 import type { Band, Entries, Entry, Report, Rollout, RolloutDetail, Film, Service } from "../types";
 
@@ -27,12 +28,12 @@ export function RolloutPage({ name, id }: { name: string; id: number }) {
   const now = service?.rollout?.id === id ? service.rollout : null;
   const live = now ?? detail.data.value?.live ?? null;
   // The report is made of what was recorded: it changes when something is.
-  useEffect(() => {
+  useSettled(entries.at(-1)?.sequence, () => {
     if (entries.length > 0) {
       void report.refresh();
       void detail.refresh();
     }
-  }, [entries.at(-1)?.sequence]);
+  });
   const told = report.data.value;
   const problem = detail.problem.value ?? report.problem.value;
   if (!told || told.service !== name) {
@@ -64,10 +65,10 @@ interface Parts { service: Service | undefined; live: Rollout | null; report: Re
 function Shown({ service, live, report, entries }: Parts) {
   const film = useFilm(report.rollout, report.service);
   const judgement = live?.judgement ?? report.judgement;
-  const marks = useMemo(() => marksOf(entries, report), [entries, report.phase]);
+  const marks = useSame(useMemo(() => marksOf(entries, report), [entries, report.phase]));
   useActions(live, report.service);
   // What is large and changes rarely is not gone through ten times a second.
-  const charts = useMemo(() => <Charts film={film} marks={marks} report={report} />, [film, marks, report]);
+  const charts = useMemo(() => <Charts film={film} marks={marks} report={report} />, [film, marks, report.rollout, report.from, report.to, report.ended_at]);
   const timeline = useMemo(() => <Timeline entries={entries} />, [entries]);
   const steps = live?.steps_ratio ?? planned(entries);
   return (

@@ -1,7 +1,6 @@
 //! Services as they change, and samples once a second, for a stream that has the journal too.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use staunch_control::{ServiceView, Views};
@@ -9,10 +8,9 @@ use staunch_model::{ServiceName, Timestamp};
 use tokio::sync::watch::Receiver;
 use tokio::time::Instant;
 
-use super::watch::is_news;
-use crate::app::App;
+use crate::app::Shared;
 use crate::stream::{Gone, Writer};
-use crate::v1::{self, Service};
+use crate::v1;
 
 /// A change is shown at most so long after it happened.
 const SHORTEST: Duration = Duration::from_millis(100);
@@ -28,9 +26,11 @@ pub(super) struct Wanted {
 }
 
 pub(super) struct Live {
+    app: Shared,
     views: Receiver<Views>,
     wanted: Wanted,
-    shown: BTreeMap<ServiceName, Arc<ServiceView>>,
+    /// The number of the frame that was sent last.
+    shown: BTreeMap<ServiceName, u64>,
     /// The last second that was sent.
     sampled: BTreeMap<ServiceName, Timestamp>,
     next: Instant,
@@ -38,10 +38,10 @@ pub(super) struct Live {
 }
 
 impl Live {
-    pub(super) fn new(app: &App, wanted: Wanted) -> Self {
+    pub(super) fn new(app: &Shared, wanted: Wanted) -> Self {
         let views = app.handle.watch();
         let (shown, sampled) = (BTreeMap::new(), BTreeMap::new());
-        Self { views, wanted, shown, sampled, next: Instant::now(), begun: false }
+        Self { app: app.clone(), views, wanted, shown, sampled, next: Instant::now(), begun: false }
     }
 
     /// Cancelling it loses nothing.
@@ -64,11 +64,9 @@ impl Live {
             if self.wanted.samples {
                 self.samples(name, view, writer).await?;
             }
-            if is_news(self.shown.get(name), view) {
-                let mut service = Service::from(view.as_ref());
-                service.series.drain(..service.series.len().saturating_sub(self.wanted.points));
-                writer.event(None, "service", &service).await?;
-                self.shown.insert(name.clone(), view.clone());
+            let frame = self.app.frames.of(name, view, self.wanted.points);
+            if self.shown.insert(name.clone(), frame.number) != Some(frame.number) {
+                writer.send(frame.text).await?;
             }
         }
         Ok(())

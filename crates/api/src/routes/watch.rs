@@ -1,13 +1,12 @@
 //! Services as they change: the latest value wins, at most ten a second.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
-use staunch_control::{ServiceView, Views};
+use staunch_control::Views;
 use staunch_model::ServiceName;
 use tokio::sync::watch::Receiver;
 
@@ -15,7 +14,6 @@ use crate::app::Shared;
 use crate::intake::Params;
 use crate::problem::Answer;
 use crate::stream::{Gone, HEARTBEAT, Writer, respond};
-use crate::v1::Service;
 
 const SHORTEST: Duration = Duration::from_millis(100);
 
@@ -27,11 +25,12 @@ pub(super) struct WatchQuery {
 
 pub(super) async fn stream(State(app): State<Shared>, Params(query): Params<WatchQuery>) -> Answer<Response> {
     let service = query.service.map(|name| app.view(&name)).transpose()?.map(|(name, _)| name);
-    let views = app.handle.watch();
-    Ok(respond(&app, "text/event-stream", move |writer| send(views, service, writer)))
+    let (reading, views) = (app.clone(), app.handle.watch());
+    Ok(respond(&app, "text/event-stream", |writer| send(reading, views, service, writer)))
 }
 
 async fn send(
+    app: Shared,
     mut views: Receiver<Views>,
     service: Option<ServiceName>,
     mut writer: Writer,
@@ -40,9 +39,9 @@ async fn send(
     loop {
         let present = views.borrow_and_update().clone();
         for (name, view) in present.iter().filter(|(name, _)| service.as_ref().is_none_or(|s| s == *name)) {
-            if is_news(shown.get(name), view) {
-                writer.event(None, "service", &Service::from(view.as_ref())).await?;
-                shown.insert(name.clone(), view.clone());
+            let frame = app.frames.of(name, view, usize::MAX);
+            if shown.insert(name.clone(), frame.number) != Some(frame.number) {
+                writer.send(frame.text).await?;
             }
         }
         tokio::time::sleep(SHORTEST).await;
@@ -52,10 +51,4 @@ async fn send(
             Err(_) => writer.heartbeat().await?,
         }
     }
-}
-
-/// The time of the look alone is no change.
-pub(super) fn is_news(shown: Option<&Arc<ServiceView>>, view: &Arc<ServiceView>) -> bool {
-    let Some(shown) = shown else { return true };
-    !Arc::ptr_eq(shown, view) && **shown != ServiceView { at: shown.at, ..view.as_ref().clone() }
 }

@@ -114,6 +114,29 @@ async fn a_token_that_does_not_work_says_why_and_opens_nothing() {
 }
 
 #[tokio::test]
+async fn a_token_whose_time_is_over_opens_nothing_any_more() {
+    let world = World::new().await;
+    let request = TokenRequest {
+        name: "brief".to_owned(),
+        role: "admin".to_owned(),
+        expires_in_ms: Some(1),
+        ..TokenRequest::default()
+    };
+    let made = world.unix.create_token(&request).await.unwrap();
+    let over = async {
+        loop {
+            let answer = ask(&world, LOOK, &made.secret).await;
+            if answer.status != 200 {
+                return answer;
+            }
+        }
+    };
+    let answer = within(over).await;
+    assert_eq!(what(&answer), (401, "token-invalid".to_owned()));
+    assert!(answer.body.contains("expired"), "{}", answer.body);
+}
+
+#[tokio::test]
 async fn a_request_for_a_token_that_makes_no_sense_is_refused_by_its_part() {
     let world = World::new().await;
     let good = || TokenRequest { name: "a".to_owned(), role: "viewer".to_owned(), ..TokenRequest::default() };

@@ -5,6 +5,7 @@ mod admin;
 mod audit;
 mod budgets;
 mod config;
+mod crowds;
 mod events;
 mod guards;
 mod listening;
