@@ -17,6 +17,7 @@ mod idempotency;
 mod intake;
 mod openapi;
 mod permit;
+mod pipe;
 mod problem;
 mod redact;
 mod routes;
