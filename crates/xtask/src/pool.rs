@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::say;
 
 /// They have two cores, and each has users who ask all the time.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 3;
 
 pub(crate) struct Job {
     name: String,
