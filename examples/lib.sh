@@ -21,6 +21,24 @@ trap finish EXIT
 cp "$examples/app.py" "$work/"
 cd "$work"
 
+# The sample shop in a staunch.toml: shop PORT VERSION [FAULT]. Its path follows.
+shop() {
+  cat <<TOML
+run = "python3 app.py"
+listen = "127.0.0.1:$1"
+version = "$2"
+files = ["app.py"]
+env = { VERSION = "$2", FAULT = "${3:-}" }
+health.path = "/healthz"
+evidence.warm-up = "1s"
+TOML
+}
+# The same as the only service of its file.
+only_shop() {
+  printf 'service = "shop"\napi = "127.0.0.1:0"\n'
+  shop "$@"
+}
+
 # Starts control with ./staunch.toml and waits until so many services are healthy (one).
 start() {
   "$staunch" up --progress plain 2>up.log &
@@ -33,17 +51,22 @@ start() {
   die "the service did not become healthy"
 }
 
-# Users of http://ADDRESS/ for at most a minute: users 127.0.0.1:18080
+# Users of http://ADDRESS for at most a minute, six of them: users 127.0.0.1:18080/ [HOW MANY]
 users() {
-  wrk --threads 1 --connections 6 --duration 60s --timeout 10s "http://$1/" >"wrk-${1##*:}.txt" 2>&1 &
+  wrk --threads 1 --connections "${2:-6}" --duration 60s --timeout 10s --script "$examples/pace.lua" \
+    "http://$1" >"wrk-${1//[^0-9a-z]/-}.txt" 2>&1 &
   loaders+=($!)
+}
+
+users_leave() {
+  for loader in ${loaders[@]+"${loaders[@]}"}; do kill -INT "$loader" 2>/dev/null || true; done
+  for loader in ${loaders[@]+"${loaders[@]}"}; do wait "$loader" 2>/dev/null || true; done
+  loaders=()
 }
 
 # Ends them, and fails if one of them saw anything but success.
 no_user_saw_a_failure() {
-  for loader in ${loaders[@]+"${loaders[@]}"}; do kill -INT "$loader" 2>/dev/null || true; done
-  for loader in ${loaders[@]+"${loaders[@]}"}; do wait "$loader" 2>/dev/null || true; done
-  loaders=()
+  users_leave
   for told in wrk-*.txt; do
     if grep -E 'Non-2xx|Socket errors' "$told"; then die "users saw failures"; fi
     grep -E 'requests in' "$told"

@@ -6,17 +6,8 @@
 
 port=18281
 write() { # version, fault, further lines of [blue-green]
-  cat >staunch.toml <<TOML
-service = "shop"
-run = "python3 app.py"
-listen = "127.0.0.1:$port"
-version = "$1"
-files = ["app.py"]
-env = { VERSION = "$1", FAULT = "$2" }
+  { only_shop "$port" "$1" "$2" && cat; } >staunch.toml <<TOML
 replicas = 2
-api = "127.0.0.1:0"
-health.path = "/healthz"
-evidence.warm-up = "1s"
 
 [blue-green]
 smoke = ["python3 smoke.py"]
@@ -47,7 +38,7 @@ start
 blue=$(processes)
 
 say "a good version: checked, switched at once, blue removed after the bake"
-users "127.0.0.1:$port"
+users "127.0.0.1:$port/"
 write 1.1 ""
 "$staunch" plan
 expect 0 "$staunch" deploy --progress plain --timeout 55s
@@ -57,14 +48,14 @@ green=$(processes)
 [ "$green" != "$blue" ] || die "green runs on blue's processes"
 
 say "a version that fails its smoke: nobody sees it"
-users "127.0.0.1:$port"
+users "127.0.0.1:$port/"
 write 1.2 errors
 expect 10 "$staunch" deploy --progress plain --timeout 55s
 "$staunch" explain | grep 'before any user saw it' || die "a user saw it"
 no_user_saw_a_failure
 
 say "one that passes its smoke and fails its users: one switch back, nothing is started for it"
-users "127.0.0.1:$port"
+users "127.0.0.1:$port/"
 write 1.3 errors
 sed -i 's/^smoke = .*/smoke = ["true"]/; s/^bake = .*/bake = "1m"/' staunch.toml
 expect 10 "$staunch" deploy --progress plain --timeout 58s
@@ -74,7 +65,7 @@ no_user_saw_a_failure
 "$staunch" explain
 
 say "blue-green with a canary is one line away"
-users "127.0.0.1:$port"
+users "127.0.0.1:$port/"
 write 1.4 "" 'canary = 20'
 expect 0 "$staunch" deploy --progress plain --timeout 58s
 no_user_saw_a_failure

@@ -4,18 +4,9 @@
 . "$(dirname "$0")/../lib.sh"
 
 write() { # version
-  cat >staunch.toml <<TOML
-service = "shop"
-run = "python3 app.py"
-listen = "127.0.0.1:18280"
-version = "$1"
-files = ["app.py"]
-env = { VERSION = "$1" }
-api = "127.0.0.1:0"
-health.path = "/healthz"
+  { only_shop 18280 "$1" && cat; } >staunch.toml <<TOML
 canary = { steps = [50, 100], hold = "500ms", bake = "1s" }
 gates = { error-rate = { max = "5%" }, blast-radius = "5%" }
-evidence.warm-up = "1s"
 slo = { target = "99.9%", window = "40s" }
 TOML
 }
@@ -32,7 +23,7 @@ until_level() {
 
 write v1
 start
-users 127.0.0.1:18280
+users 127.0.0.1:18280/
 
 say "users meet failures"
 python3 - <<'PY'
@@ -61,9 +52,8 @@ say "it thaws by itself"
 until_level open
 "$staunch" audit export | grep -F '"kind":"budget-thawed"' >/dev/null || die "the thaw is not in the journal"
 write v3
-kill -INT "${loaders[0]}" 2>/dev/null || true
-loaders=()
-users 127.0.0.1:18280
+users_leave
+users 127.0.0.1:18280/
 expect 0 "$staunch" deploy --timeout 50s
 "$staunch" budget
 "$staunch" audit verify

@@ -6,16 +6,7 @@
 
 port=18381
 write() { # version, fault, further lines of [canary.who]
-  cat >staunch.toml <<TOML
-service = "shop"
-run = "python3 app.py"
-listen = "127.0.0.1:$port"
-version = "$1"
-files = ["app.py"]
-env = { VERSION = "$1", FAULT = "$2" }
-api = "127.0.0.1:0"
-health.path = "/healthz"
-evidence.warm-up = "1s"
+  { only_shop "$port" "$1" "$2" && cat; } >staunch.toml <<TOML
 gates.error-rate = { max = "5%" }
 
 [canary]
@@ -73,7 +64,7 @@ write 1.0 ""
 start
 
 say "a good version: to testers alone, then to everybody"
-users "127.0.0.1:$port"
+users "127.0.0.1:$port/"
 write 1.1 "" 'allow = "testers.txt"
 allow-cookie = "user"'
 expect 3 "$staunch" validate
@@ -94,7 +85,7 @@ no_user_saw_a_failure
 "$staunch" explain | grep -A1 '^By name'
 
 say "a version that fails those who try it: nobody else ever has it"
-users "127.0.0.1:$port"
+users "127.0.0.1:$port/"
 write 1.2 errors
 "$staunch" deploy --progress plain --timeout 50s &
 deploy=$!

@@ -27,7 +27,7 @@ write() { # override of the environment, infrastructure or not
   cat >staunch.toml <<TOML
 service = "shop"
 run = "./serve.sh"
-listen = "127.0.0.1:18281"
+listen = "127.0.0.1:18285"
 api = "127.0.0.1:0"
 files = ["app.py", "serve.sh", "shop.conf", "infra.sh"]
 env = { OVERRIDE = "$1", STATE = "$work/state" }
@@ -51,7 +51,7 @@ TOML
 echo 'fault=' >shop.conf
 write ""
 start
-users 127.0.0.1:18281
+users 127.0.0.1:18285/
 
 say "a good value in the configuration file"
 printf 'fault=\nsize=2\n' >shop.conf
@@ -63,7 +63,7 @@ expect 10 "$staunch" deploy --timeout 55s
 "$staunch" explain | grep -q 'shop.conf changed' || die "explain does not name the file"
 printf 'fault=\nsize=2\n' >shop.conf
 no_user_saw_a_failure
-users 127.0.0.1:18281
+users 127.0.0.1:18285/
 
 say "a bad value of the environment"
 write errors
@@ -79,7 +79,7 @@ for step in apply verify undo; do
 done
 [ ! -e state/queue ] || die "the queue is still there"
 no_user_saw_a_failure
-users 127.0.0.1:18281
+users 127.0.0.1:18285/
 
 say "the same under a good version: it stays"
 write "" infra

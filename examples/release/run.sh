@@ -4,18 +4,11 @@
 . "$(dirname "$0")/../lib.sh"
 
 service() { # name, port, version, fault
-  cat <<TOML
-
-[services.$1]
-run = "python3 app.py"
-listen = "127.0.0.1:$2"
-version = "$3"
-files = ["app.py"]
-env = { VERSION = "$3", FAULT = "$4" }
-health.path = "/healthz"
+  printf '\n[services.%s]\n' "$1"
+  shop "$2" "$3" "$4"
+  cat <<'TOML'
 canary = { steps = [20, 50, 100], hold = "500ms", bake = "1s" }
 gates = { error-rate = { max = "5%" }, blast-radius = "3%" }
-evidence.warm-up = "1s"
 TOML
 }
 
@@ -34,7 +27,7 @@ write() { # version, fault of the third
 
 write 1.0 ""
 start 3
-for port in 18181 18182 18183; do users "127.0.0.1:$port"; done
+for port in 18181 18182 18183; do users "127.0.0.1:$port/"; done
 
 say "a release of three good versions"
 write 1.1 ""
@@ -43,7 +36,7 @@ expect 0 "$staunch" deploy --release shop --timeout 55s
 no_user_saw_a_failure
 
 say "a release whose third service fails every second request"
-for port in 18181 18182 18183; do users "127.0.0.1:$port"; done
+for port in 18181 18182 18183; do users "127.0.0.1:$port/"; done
 write 1.2 errors
 expect 10 "$staunch" deploy --release shop --timeout 55s
 [ "$("$staunch" status | grep -c ' 1.1 on ')" = 3 ] || die "not all three are on 1.1 again"

@@ -15,19 +15,11 @@ redis-server --port 18396 --save '' --appendonly no >redis.log &
 redis=$!
 trap 'postgres_stops; kill "$redis" 2>/dev/null || true; as_postgres rm -rf "$cluster"; finish' EXIT
 
+port=18391
 write() { # version, fault, more triggers
-  cat >staunch.toml <<TOML
-service = "shop"
-run = "python3 app.py"
-listen = "127.0.0.1:18381"
-api = "127.0.0.1:0"
-files = ["app.py"]
-env = { VERSION = "$1", FAULT = "$2" }
-version = "$1"
-health.path = "/healthz"
+  { only_shop "$port" "$1" "$2" && cat; } >staunch.toml <<TOML
 canary = { steps = [20, 50], hold = "3s", bake = "1s" }
 gates = { error-rate = { max = "5%" }, blast-radius = "3%" }
-evidence.warm-up = "1s"
 
 [triggers]
 latency-p95 = { warn = "150ms", rollback = "200ms", for = "1s" }
@@ -54,7 +46,7 @@ asked() {
 
 write 1.0.0 ""
 start
-users 127.0.0.1:18381
+users "127.0.0.1:$port/"
 
 say "one slow answer in fifty is no slowness: promoted"
 write 1.1.0 hiccup
@@ -70,7 +62,7 @@ write 1.3.0 grows
 expect 10 "$staunch" deploy --timeout 55s
 "$staunch" explain | grep -q 'trigger memory vs stable fired' || die "it was not the trigger"
 no_user_saw_a_failure
-users 127.0.0.1:18381
+users "127.0.0.1:$port/"
 
 say "PostgreSQL ends, and only the new version needs it: taken back"
 write 1.4.0 "" "$(with "$postgres_table")"

@@ -19,6 +19,7 @@ mod intake;
 mod oidc;
 mod openapi;
 mod permit;
+mod pipe;
 mod problem;
 mod redact;
 mod routes;

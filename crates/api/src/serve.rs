@@ -14,8 +14,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use staunch_control::Handle;
 use staunch_ports::JournalError;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
@@ -27,6 +27,7 @@ use crate::desk::Desk;
 use crate::door::Door;
 use crate::frames::Frames;
 use crate::oidc::{Oidc, OidcSettings};
+use crate::pipe::AnyPipe;
 use crate::problem::{Problem, Refusal};
 use crate::routes::{self, Metrics};
 use crate::socket::{self, SocketFile};
@@ -177,26 +178,23 @@ async fn bind_tcp(addr: SocketAddr, door: &Door) -> Result<TcpListener, ServeErr
 
 /// A way in: connections, and where each comes from.
 trait Entrance: Send + Sync + 'static {
-    type Io: AsyncRead + AsyncWrite + Unpin + Send + 'static;
-    fn next(&self) -> impl Future<Output = io::Result<(Self::Io, Peer)>> + Send;
+    fn next(&self) -> impl Future<Output = io::Result<(AnyPipe, Peer)>> + Send;
 }
 
 impl Entrance for TcpListener {
-    type Io = TcpStream;
-    async fn next(&self) -> io::Result<(TcpStream, Peer)> {
+    async fn next(&self) -> io::Result<(AnyPipe, Peer)> {
         let (stream, from) = self.accept().await?;
         // Events are small and late ones are worthless. A client that is gone already is no reason to pause.
         drop(stream.set_nodelay(true));
-        Ok((stream, Peer::Tcp { ip: from.ip().to_canonical() }))
+        Ok((Box::new(stream), Peer::Tcp { ip: from.ip().to_canonical() }))
     }
 }
 
 impl Entrance for UnixListener {
-    type Io = UnixStream;
-    async fn next(&self) -> io::Result<(UnixStream, Peer)> {
+    async fn next(&self) -> io::Result<(AnyPipe, Peer)> {
         let (stream, _) = self.accept().await?;
         let uid = stream.peer_cred()?.uid();
-        Ok((stream, Peer::Unix { uid }))
+        Ok((Box::new(stream), Peer::Unix { uid }))
     }
 }
 
@@ -239,7 +237,7 @@ async fn keep_open(
 }
 
 /// With TLS there is nobody yet to tell: the connection ends.
-async fn turn_away(mut io: impl AsyncRead + AsyncWrite + Unpin, secret: bool) {
+async fn turn_away(mut io: AnyPipe, secret: bool) {
     if secret {
         return;
     }
@@ -267,7 +265,7 @@ async fn turn_away(mut io: impl AsyncRead + AsyncWrite + Unpin, secret: bool) {
 }
 
 async fn guest(
-    io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    io: AnyPipe,
     tls: Option<TlsAcceptor>,
     peer: Peer,
     router: Router,
@@ -276,16 +274,11 @@ async fn guest(
     let Some(tls) = tls else { return connection(io, peer, router, stop).await };
     // Whoever speaks something else is the client's affair.
     if let Ok(Ok(io)) = tokio::time::timeout(HANDSHAKE, tls.accept(io)).await {
-        connection(io, peer, router, stop).await;
+        connection(Box::new(io), peer, router, stop).await;
     }
 }
 
-async fn connection(
-    io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    peer: Peer,
-    router: Router,
-    mut stop: watch::Receiver<bool>,
-) {
+async fn connection(io: AnyPipe, peer: Peer, router: Router, mut stop: watch::Receiver<bool>) {
     let routes = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: http::Request<Incoming>| {
         request.extensions_mut().insert(peer);

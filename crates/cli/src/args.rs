@@ -167,12 +167,8 @@ pub(crate) enum Command {
     Doctor(DoctorArgs),
     /// Replace the running binary without losing a request
     Upgrade(UpgradeArgs),
-    /// The JSON Schema of staunch.toml, or the API's document
-    Schema {
-        /// The control API as OpenAPI 3.1
-        #[arg(long)]
-        api: bool,
-    },
+    /// The JSON Schema of staunch.toml, the API's document, or every finding there is
+    Schema(SchemaArgs),
     /// Completions for your shell
     Completions { shell: clap_complete::Shell },
     /// (internal) owns sockets and processes
@@ -534,4 +530,15 @@ pub(crate) struct EdgeArgs {
     pub(crate) fd_socket: PathBuf,
     #[arg(long, default_value_t = 0)]
     pub(crate) threads: usize,
+}
+
+/// What else than the file's schema.
+#[derive(Debug, Args)]
+pub(crate) struct SchemaArgs {
+    /// The control API as OpenAPI 3.1
+    #[arg(long, conflicts_with = "findings")]
+    pub(crate) api: bool,
+    /// What may be found in the file and before a rollout: each code with its meaning and its fix
+    #[arg(long)]
+    pub(crate) findings: bool,
 }

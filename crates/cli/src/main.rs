@@ -79,7 +79,7 @@ fn run(term: &Term, cli: &Cli) -> Outcome {
     let place = Place::of(&cli.global);
     match &cli.command {
         Command::Validate(args) => offline::validate(term, &place, args.values),
-        Command::Schema { api } => offline::schema(term, *api),
+        Command::Schema(args) => offline::schema(term, args),
         Command::Init(args) => offline::init(term, &place, args),
         Command::Completions { shell } => offline::completions(*shell),
         Command::Audit { what: AuditCommand::Verify } => offline::audit_verify(term, &place),
@@ -166,7 +166,7 @@ async fn ask(term: &Term, cli: &Cli, place: &Place) -> Outcome {
         | Command::Replay(_)
         | Command::Judge(_)
         | Command::Backtest(_)
-        | Command::Schema { .. }
+        | Command::Schema(_)
         | Command::Completions { .. }
         | Command::Keeper
         | Command::Edge(_)

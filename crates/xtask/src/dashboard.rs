@@ -16,6 +16,9 @@ pub(crate) fn check() -> Result<(), String> {
 
 /// In Chromium, against the released binary.
 pub(crate) fn test() -> Result<(), String> {
+    if !shell::root().join("dashboard/node_modules").exists() {
+        install()?;
+    }
     npm(&["run", "--silent", "test"])
 }
 
@@ -28,5 +31,5 @@ fn npm(args: &[&str]) -> Result<(), String> {
     let folder = folder.to_string_lossy();
     let mut all = vec!["--prefix", &folder];
     all.extend(args);
-    shell::run("npm", &all)
+    shell::quietly("npm", &all)
 }

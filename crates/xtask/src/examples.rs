@@ -1,59 +1,61 @@
-//! The book's stories, with the released binary: each ends badly when it did not go as told. They mostly wait, so a few
-//! run at once; each has ports of its own.
+//! The book's stories, with the released binary: each ends badly when it did not go as told, and has ports of its own.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use std::sync::Mutex;
-use std::time::Instant;
 
-use crate::say;
-use crate::shell::root;
+use crate::pool::{self, Job};
+use crate::shell::{quietly, root};
 
-const AT_ONCE: usize = 3;
+/// Downloads a real application, and takes the longest.
+const FIRST: &str = "real-app";
 
 pub(crate) fn run() -> Result<(), String> {
-    let left = Mutex::new(scripts()?);
-    let failed = Mutex::new(vec![]);
-    std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
-            scope.spawn(|| {
-                while let Some(script) = next(&left) {
-                    if let Err(why) = story(&script) {
-                        failed.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(why);
-                    }
-                }
-            });
-        }
-    });
-    let failed = failed.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
-    if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
+    pool::run(jobs()?)
 }
 
-fn scripts() -> Result<Vec<PathBuf>, String> {
+pub(crate) fn jobs() -> Result<Vec<Job>, String> {
+    Ok(stories()?.into_iter().map(job).collect())
+}
+
+fn stories() -> Result<Vec<PathBuf>, String> {
     let folder = root().join("examples");
     let list = std::fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let mut scripts: Vec<_> = list.flatten().map(|entry| entry.path().join("run.sh")).collect();
-    scripts.retain(|script| script.exists());
-    scripts.sort();
-    Ok(scripts)
+    let mut stories: Vec<_> = list.flatten().map(|entry| entry.path()).collect();
+    stories.retain(|story| story.join("run.sh").exists());
+    stories.sort_by_key(|story| (!story.ends_with(FIRST), story.clone()));
+    Ok(stories)
 }
 
-fn next(left: &Mutex<Vec<PathBuf>>) -> Option<PathBuf> {
-    left.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).pop()
+fn job(story: PathBuf) -> Job {
+    let name = story.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Job::new(format!("examples/{name}"), move || tell(&story))
 }
 
-/// What it printed is shown as a whole, when it has ended.
-fn story(script: &Path) -> Result<(), String> {
-    let name = script.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
-    let began = Instant::now();
-    let output = Command::new("bash").arg(script).current_dir(root()).output();
-    let Output { status, stdout, stderr } = output.map_err(|error| format!("examples/{name}: {error}"))?;
-    let (out, err) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
-    let seconds = began.elapsed().as_secs();
-    if status.success() {
-        say(&format!("── examples/{name}: as told, {seconds} s"));
-        return Ok(());
+fn tell(story: &Path) -> Result<(), String> {
+    quietly("bash", &[&story.join("run.sh").to_string_lossy()])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    /// Numbers in the range that the examples listen in.
+    fn ports(text: &str) -> impl Iterator<Item = u16> {
+        let numbers = text.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse().ok());
+        numbers.filter(|port| (18_000..19_000).contains(port))
     }
-    say(&format!("── examples/{name}: {status} after {seconds} s\n{out}\n{err}"));
-    Err(format!("examples/{name} ended with {status}"))
+
+    #[test]
+    fn each_has_ports_of_its_own() {
+        let mut whose = BTreeMap::new();
+        for story in stories().unwrap() {
+            let text = std::fs::read_to_string(story.join("run.sh")).unwrap();
+            for port in ports(&text) {
+                let other = whose.insert(port, story.clone());
+                assert!(other.is_none_or(|other| other == story), "{port} is in {}", story.display());
+            }
+        }
+        assert!(whose.len() >= 9, "{whose:?}");
+    }
 }

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::setup;
-use crate::shell::{self, root, run};
+use crate::shell::{self, quietly, root, run};
 
 /// Long enough for a slow machine to bring up one instance.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -49,7 +49,7 @@ fn within(folder: &Path, seconds: u64) -> Result<(), String> {
     let more =
         ["--max-time", &deadline, "--max-examples", EXAMPLES, "--request-timeout", "20", "--seed", "1"];
     let args: Vec<&str> = args.into_iter().chain(more).collect();
-    let outcome = run(&program, &args);
+    let outcome = quietly(&program, &args);
     if up.try_wait().map_err(|error| error.to_string())?.is_some() {
         return Err("the server ended while it was asked".to_owned());
     }

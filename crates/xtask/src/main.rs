@@ -6,9 +6,11 @@ mod examples;
 mod fuzz;
 mod generate;
 mod layers;
+mod pool;
 mod setup;
 mod shell;
 mod test;
+mod tested;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -19,6 +21,7 @@ cargo xtask setup      only install what the tests need (Debian packages, Python
 cargo xtask layers     check that every room uses only the rooms below it
 cargo xtask generate   write the generated references (docs/reference); refuses to take anything out of the API
 cargo xtask examples   only the examples, with the release build
+cargo xtask page       only the page's stories in a browser, with the release build
 cargo xtask dashboard  build the page's files (dashboard/dist)
 cargo xtask fuzz       the released server's API against its own document, for ten minutes
 cargo xtask bench      the proxy beside nginx and Envoy, switching, upgrades, rollback time";
@@ -31,6 +34,7 @@ fn main() -> ExitCode {
         Some("layers") => layers::check(),
         Some("generate") => generate::write(),
         Some("examples") => examples::run(),
+        Some("page") => dashboard::test(),
         Some("dashboard") => dashboard::write(),
         Some("fuzz") => fuzz::long(),
         Some("bench") => shell::run("bash", &["bench/run.sh"]),

@@ -3,7 +3,8 @@
 
 use std::path::PathBuf;
 
-use crate::shell::{exists, root, run, run_with};
+use crate::say;
+use crate::shell::{exists, quietly, root};
 
 /// `(program that proves it, package)`
 const PACKAGES: [(&str, &str); 9] = [
@@ -55,6 +56,7 @@ fn packages() -> Result<(), String> {
     if missing.is_empty() {
         return Ok(());
     }
+    say(&format!("── installing {}", missing.join(", ")));
     apt(&["update", "-q"])?;
     let mut args = vec!["install", "-y", "-q", "--no-install-recommends"];
     args.extend(&missing);
@@ -72,21 +74,19 @@ fn python_is_whole() -> bool {
 }
 
 fn apt(args: &[&str]) -> Result<(), String> {
-    let env = [("DEBIAN_FRONTEND", "noninteractive")];
     let root = std::process::Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n");
-    if root {
-        return run_with("apt-get", args, &env);
-    }
-    let mut all = vec!["apt-get"];
-    all.extend(args);
-    run_with("sudo", &all, &env)
+    let sudo: &[&str] = if root { &[] } else { &["sudo"] };
+    let quiet = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"];
+    let all = [sudo, &quiet, args].concat();
+    quietly(all[0], &all[1..])
 }
 
 fn install_wheel(wheel: &str) -> Result<(), String> {
+    say(&format!("── installing {wheel}"));
     let place = root().join("target/tools");
     let place = place.to_string_lossy();
     if !exists(&format!("{place}/bin/python3")) {
-        run("python3", &["-m", "venv", &place])?;
+        quietly("python3", &["-m", "venv", &place])?;
     }
-    run(&format!("{place}/bin/pip"), &["install", "--quiet", "--disable-pip-version-check", wheel])
+    quietly(&format!("{place}/bin/pip"), &["install", "--quiet", "--disable-pip-version-check", wheel])
 }

@@ -1,7 +1,7 @@
 //! Running other programs, loudly.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output, Stdio};
 
 use crate::say;
 
@@ -26,6 +26,20 @@ pub(crate) fn run_with(program: &str, args: &[&str], env: &[(&str, &str)]) -> Re
         .status()
         .map_err(|error| format!("cannot run `{line}`: {error}"))?;
     if status.success() { Ok(()) } else { Err(format!("`{line}` ended with {status}")) }
+}
+
+/// What it prints is shown as a whole, and only when it has failed.
+pub(crate) fn quietly(program: &str, args: &[&str]) -> Result<(), String> {
+    let line = format!("{program} {}", args.join(" "));
+    let output = Command::new(program).args(args).current_dir(root()).stdin(Stdio::null()).output();
+    let Output { status, stdout, stderr } =
+        output.map_err(|error| format!("cannot run `{line}`: {error}"))?;
+    if status.success() {
+        return Ok(());
+    }
+    let [out, err] = [&stdout, &stderr].map(|text| String::from_utf8_lossy(text));
+    say(&format!("── {line}\n{out}\n{err}"));
+    Err(format!("`{line}` ended with {status}"))
 }
 
 /// The released binary.

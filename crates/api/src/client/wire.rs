@@ -11,11 +11,11 @@ use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
 use super::{ClientError, Target, tls};
 use crate::Problem;
+use crate::pipe::{AnyPipe, Pipe};
 
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 /// Largest answer that is held in memory, in bytes. Streams have no such limit.
@@ -88,30 +88,35 @@ pub(crate) async fn exchange(
     authorities: Option<&Path>,
     request: Request<Full<Bytes>>,
 ) -> Result<Response<Incoming>, ClientError> {
-    match target {
+    let stream = match target {
         Target::Tls(authority) => {
             let (connector, name) = (tls::connector(authorities)?, tls::name(authority)?);
             let connecting = async { connector.connect(name, TcpStream::connect(authority).await?).await };
-            speak(connecting, target, request).await
+            connected(connecting, target).await?
         }
-        Target::Unix(path) => speak(UnixStream::connect(path), target, request).await,
-        Target::Tcp(authority) => speak(TcpStream::connect(authority), target, request).await,
-    }
+        Target::Unix(path) => connected(UnixStream::connect(path), target).await?,
+        Target::Tcp(authority) => connected(TcpStream::connect(authority), target).await?,
+    };
+    speak(stream, target, request).await
 }
 
-async fn speak<S>(
+async fn connected<S: Pipe + 'static>(
     connecting: impl Future<Output = io::Result<S>>,
     target: &Target,
-    request: Request<Full<Bytes>>,
-) -> Result<Response<Incoming>, ClientError>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+) -> Result<AnyPipe, ClientError> {
     let no_one =
         |why: &dyn fmt::Display| ClientError::unreachable(format!("no server answers at {target}: {why}"));
-    let broke = |error: hyper::Error| ClientError::unreachable(format!("{target} broke off: {error}"));
     let connected = tokio::time::timeout(CONNECT_PATIENCE, connecting).await;
     let stream = connected.map_err(|late| no_one(&late))?.map_err(|error| no_one(&error))?;
+    Ok(Box::new(stream))
+}
+
+async fn speak(
+    stream: AnyPipe,
+    target: &Target,
+    request: Request<Full<Bytes>>,
+) -> Result<Response<Incoming>, ClientError> {
+    let broke = |error: hyper::Error| ClientError::unreachable(format!("{target} broke off: {error}"));
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broke)?;
     // Ends with the answer's body: an error shows there.

@@ -1,11 +1,11 @@
 //! Commands that need no server: validate, init, schema, completions, audit verify.
 
 use clap::CommandFactory as _;
-use serde_json::json;
+use serde_json::{Value, json};
 use staunch_config::Preset;
 use staunch_ports::{Journal as _, JournalError};
 
-use crate::args::{Cli, InitArgs, Output, Values};
+use crate::args::{Cli, InitArgs, Output, SchemaArgs, Values};
 use crate::commands::values;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::project::Place;
@@ -49,9 +49,24 @@ pub(crate) fn validate(term: &Term, place: &Place, shown: Option<Values>) -> Out
     Ok(exit)
 }
 
-pub(crate) fn schema(term: &Term, api: bool) -> Outcome {
-    term.json(&if api { staunch_api::openapi() } else { staunch_config::schema() });
+pub(crate) fn schema(term: &Term, args: &SchemaArgs) -> Outcome {
+    let document = match (args.api, args.findings) {
+        (true, _) => staunch_api::openapi(),
+        (false, true) => findings(),
+        (false, false) => staunch_config::schema(),
+    };
+    term.json(&document);
     Ok(Exit::Ok)
+}
+
+/// In the order of the references.
+fn findings() -> Value {
+    let config = staunch_config::explain_codes().iter();
+    let config = config.map(|(code, meaning, fix)| json!({ "code": code, "meaning": meaning, "fix": fix }));
+    let preflight = staunch_rollout::FindingCode::ALL.iter().map(|code| code.info()).map(|info| {
+        json!({ "code": info.code, "meaning": info.meaning, "fix": info.fix, "exit": info.stop.exit() })
+    });
+    json!({ "config": config.collect::<Vec<_>>(), "preflight": preflight.collect::<Vec<_>>() })
 }
 
 pub(crate) fn completions(shell: clap_complete::Shell) -> Outcome {

@@ -2,10 +2,6 @@
 
 use crate::rig::{Draft, Load, Project, processes, until};
 
-fn code(project: &Project) -> String {
-    project.report()["back"]["code"].as_str().unwrap_or("none").to_owned()
-}
-
 #[test]
 fn what_cannot_be_started_never_gets_a_request() {
     let mut project = Project::running(&Draft::release(1));
@@ -16,11 +12,11 @@ fn what_cannot_be_started_never_gets_a_request() {
     assert_ne!(missing.exit, 0);
 
     project.deploy(&Draft::release(2).run("no-such-program")).exits(10).says("no-such-program");
-    assert_eq!(code(&project), "cannot-start");
+    assert_eq!(project.taken_back_by(), "cannot-start");
 
     std::fs::write(project.app().join("notes.txt"), "not a program").unwrap();
     project.deploy(&Draft::release(3).run("./notes.txt")).exits(10).says("not executable");
-    assert_eq!(code(&project), "cannot-start");
+    assert_eq!(project.taken_back_by(), "cannot-start");
 
     let exits = Draft::release(4).fault("exits-at-once").set("triggers", "crash-exits", "2");
     project.deploy(&exits).exits(10).says("exit status 7");
@@ -28,7 +24,7 @@ fn what_cannot_be_started_never_gets_a_request() {
 
     let never = Draft::release(5).fault("never-ready").set("canary", "prepare-deadline", "'2s'");
     project.deploy(&never.set("health", "start-timeout", "'2s'")).exits(10).says("503");
-    assert_eq!(code(&project), "never-ready");
+    assert_eq!(project.taken_back_by(), "never-ready");
 
     assert_eq!(project.report()["cost"]["canary_requests"], 0);
     assert_eq!(project.service()["stable"], "v1");
@@ -52,7 +48,7 @@ fn ready_and_then_crashing_is_a_crash_loop() {
     users.stop().readers_unharmed();
 
     project.deploy(&crashes(3)).exits(10).says("crash-looping");
-    assert_eq!(code(&project), "crash-loop");
+    assert_eq!(project.taken_back_by(), "crash-loop");
     project.run(&["explain"]).exits(0).says("out of cheese").says("exit status 3");
     project.down();
 }
@@ -91,7 +87,7 @@ fn a_leak_ends_at_its_limit() {
     let leaks =
         Draft::release(2).fault("leaks").set("canary", "hold", "'20s'").set("triggers", "memory", "'100MiB'");
     project.deploy(&leaks).exits(10).says("of memory");
-    assert_eq!(code(&project), "memory-limit");
+    assert_eq!(project.taken_back_by(), "memory-limit");
     users.stop().unharmed();
     project.down();
 }

@@ -3,8 +3,6 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use serde_json::Value;
-
 use crate::rig::{Draft, Load, Project, until};
 
 fn release(number: u32) -> Draft {
@@ -22,12 +20,6 @@ fn noting(file: &Path) -> String {
 
 fn processes(project: &Project, stable: bool) -> BTreeSet<u32> {
     project.instances(stable).into_iter().collect()
-}
-
-fn events(project: &Project, kind: &str) -> Vec<Value> {
-    let said = project.run(&["audit", "export"]).exits(0);
-    let lines = said.out.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    lines.filter(|entry| entry["kind"] == kind).collect()
 }
 
 #[test]
@@ -65,7 +57,7 @@ fn a_bad_release_is_back_by_one_switch_and_nothing_is_started_for_it() {
     project.deploy(&bad).exits(10).says("rolled back");
     assert_eq!(processes(&project, true), blue, "the very processes that served before");
     let shares: Vec<_> =
-        events(&project, "traffic-shifted").iter().map(|entry| entry["body"]["weight"].clone()).collect();
+        project.entries("traffic-shifted").iter().map(|entry| entry["body"]["weight"].clone()).collect();
     assert_eq!(shares[shares.len() - 2..], [9_500, 0], "{shares:?}");
     users.stop().unharmed();
     project.audited();
@@ -80,14 +72,14 @@ fn a_release_that_fails_its_smoke_is_seen_by_nobody_and_says_why() {
     let bad = release(2).set("blue-green", "smoke", told);
     project.deploy(&bad).exits(10).says("exit status 3").says("no stock");
     project.run(&["explain"]).exits(0).says("looking at http://127.0.0.1").says("before any user saw it");
-    assert_eq!(project.report()["back"]["code"], "smoke-failed");
+    assert_eq!(project.taken_back_by(), "smoke-failed");
 
     let hangs =
         release(3).set("blue-green", "smoke", "['sleep 1000']").set("blue-green", "smoke-timeout", "'300ms'");
     project.deploy(&hangs).exits(10).says("no end within");
     let missing = release(4).set("blue-green", "smoke", "['./not-there.sh']");
     project.deploy(&missing).exits(10).says("not-there.sh");
-    assert!(events(&project, "step-entered").is_empty());
+    assert!(project.entries("step-entered").is_empty());
     users.stop().unharmed();
     project.down();
 }
@@ -105,7 +97,7 @@ fn a_canary_comes_first_when_one_line_says_so() {
     deploy.wait().exits(0);
     let bad = release(3).fault("errors").set("blue-green", "canary", "20");
     project.deploy(&bad).exits(10);
-    let steps = events(&project, "step-entered");
+    let steps = project.entries("step-entered");
     assert_eq!(steps.len(), 2, "{steps:?}");
     drop(users.stop());
     project.run(&["plan"]).exits(0).says("2 new instances start beside the 2 old ones");

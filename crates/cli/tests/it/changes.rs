@@ -4,13 +4,10 @@ use std::path::PathBuf;
 
 use crate::rig::{Draft, Load, Project, until};
 
-/// The sample app with its fault in a file of the project, and no version of its own.
-fn by_file(draft: &Draft, project: &Project) -> String {
-    let own = crate::app::command();
-    let words = own.trim_matches(['[', ']']);
-    let script = "APP_FAULT=$(cat shop.conf) exec \"$0\" \"$@\"";
-    let run = format!("run = ['sh', '-c', '{script}', {words}]\nfiles = ['shop.conf']");
-    let text = draft.text(project.listen).replacen(&format!("run = {own}"), &run, 1);
+/// The sample app with its fault from elsewhere, and no version of its own.
+fn fault_from(place: &str, project: &Project) -> String {
+    let draft = Draft::release(1).set("", "files", "['shop.conf']");
+    let text = draft.after(&format!("export APP_FAULT={place}")).text(project.listen);
     text.replacen("version = 'v1'\n", "", 1)
 }
 
@@ -22,7 +19,7 @@ fn conf(project: &Project, fault: &str) {
 fn a_bad_value_in_a_file_or_the_environment_goes_back_like_bad_code() {
     let mut project = Project::new(&Draft::release(1));
     conf(&project, "none");
-    project.write_text(&by_file(&Draft::release(1), &project));
+    project.write_text(&fault_from("$(cat shop.conf)", &project));
     project.up();
     let users = Load::start(project.listen);
     conf(&project, "errors");
@@ -32,8 +29,7 @@ fn a_bad_value_in_a_file_or_the_environment_goes_back_like_bad_code() {
     assert_eq!(project.service()["stable"], "v1");
 
     conf(&project, "none");
-    let text = by_file(&Draft::release(1), &project).replace("$(cat shop.conf)", "${OTHER:-none}");
-    let bad = text.replacen("env = {", "env = { OTHER = 'errors',", 1);
+    let bad = fault_from("${OTHER:-none}", &project).replacen("env = {", "env = { OTHER = 'errors',", 1);
     project.write_text(&bad);
     project.run(&["deploy", "--timeout", "60s"]).exits(10);
     project.run(&["explain"]).exits(0).says("environment OTHER changed");

@@ -21,6 +21,7 @@ mod journals;
 mod kills;
 mod lease;
 mod looks;
+mod memory;
 mod patience;
 mod policy;
 mod shadows;

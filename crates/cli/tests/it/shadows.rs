@@ -66,7 +66,7 @@ fn another_answer_is_reported_with_examples_and_taken_back_before_any_user_saw_i
     let said = deployed(&project, &release(2).fault("other-price"), &OFFERS);
     said.exits(10).says("shadow: differences");
     let report = project.report();
-    assert_eq!(report["back"]["code"], "shadow-failed");
+    assert_eq!(project.taken_back_by(), "shadow-failed");
     assert_eq!(report["cost"]["canary_requests"], 0);
     let example = &shadow_of(&report)["examples"][0];
     assert_eq!(example["path"], "/offer");

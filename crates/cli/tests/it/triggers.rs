@@ -10,14 +10,6 @@ use serde_json::Value;
 
 use crate::rig::{Draft, Load, Project, until};
 
-fn code(project: &Project) -> String {
-    project.report()["back"]["code"].as_str().unwrap_or("none").to_owned()
-}
-
-fn triggers(service: &Value) -> Vec<Value> {
-    service["rollout"]["triggers"].as_array().cloned().unwrap_or_default()
-}
-
 /// A path on which the release stays long enough at its first step for a trigger of a second.
 fn patient(release: u32) -> Draft {
     Draft::release(release).set("canary", "hold", "'20s'").set("canary", "bake", "'1s'")
@@ -30,10 +22,10 @@ fn a_quantile_above_its_limit_takes_the_release_back_and_says_so() {
     let slow = patient(2).fault("slow");
     let slow = slow.set("triggers", "latency-p95", "{ warn = '20ms', rollback = '50ms', for = '1s' }");
     project.deploy(&slow).exits(10).says("trigger latency-p95 fired").says("took 50 ms or longer");
-    assert_eq!(code(&project), "trigger-threshold");
+    assert_eq!(project.taken_back_by(), "trigger-threshold");
     project.run(&["explain"]).exits(0).says("trigger latency-p95 fired").says("above 50 ms for 1.0 s");
     let fired: Vec<_> =
-        triggers(&project.service()).into_iter().filter(|trigger| trigger["grade"] == "rollback").collect();
+        project.triggers().into_iter().filter(|trigger| trigger["grade"] == "rollback").collect();
     assert_eq!((fired.len(), &fired[0]["state"]), (1, &Value::from("fired")), "{fired:?}");
     users.stop().unharmed();
     project.audited();
@@ -59,7 +51,7 @@ fn a_release_that_grows_beyond_stable_is_taken_back() {
         patient(2).fault("leaks").set("triggers", "memory", "{ max-vs-stable = '+100%', for = '500ms' }");
     let users = Load::start(project.listen);
     project.deploy(&leaks).exits(10).says("trigger memory vs stable fired");
-    assert_eq!(code(&project), "trigger-resource");
+    assert_eq!(project.taken_back_by(), "trigger-resource");
     users.stop().unharmed();
     project.down();
 }
@@ -71,7 +63,7 @@ fn restarts_are_counted_over_all_instances() {
     // Nobody is missing for long enough to be the reason.
     let crashes = crashes.set("triggers", "unready-for", "'1h'").set("triggers", "restarts", "{ max = 1 }");
     project.deploy(&crashes).exits(10).says("trigger restarts fired").says("exit status 3");
-    assert_eq!(code(&project), "trigger-restarts");
+    assert_eq!(project.taken_back_by(), "trigger-restarts");
     project.down();
 }
 
@@ -88,7 +80,7 @@ fn failures_above_a_limit_take_the_release_back() {
     let ill = warming(2).fault("some-errors");
     let ill = ill.set("triggers", "error-rate", "{ warn = '2%', rollback = '5%', for = '1s' }");
     project.deploy(&ill).exits(10).says("trigger error-rate warns").says("trigger error-rate fired");
-    assert_eq!(code(&project), "trigger-threshold");
+    assert_eq!(project.taken_back_by(), "trigger-threshold");
     drop(users);
     project.down();
 }
@@ -101,7 +93,7 @@ fn a_spike_of_failures_takes_the_release_back() {
     let users = Load::start(project.listen);
     let ill = warming(2).fault("some-errors").set("triggers", "error-spike", SPIKE);
     project.deploy(&ill).exits(10).says("trigger error-spike fired");
-    assert_eq!(code(&project), "trigger-error-spike");
+    assert_eq!(project.taken_back_by(), "trigger-error-spike");
     drop(users);
     project.down();
 }
@@ -124,13 +116,13 @@ fn a_busy_core_and_missing_instances_take_the_release_back() {
     let users = Load::start(project.listen);
     let spins = patient(2).fault("spins").set("triggers", "cpu", "{ max = '20%', for = '1s' }");
     project.deploy(&spins).exits(10).says("trigger cpu fired");
-    assert_eq!(code(&project), "trigger-resource");
+    assert_eq!(project.taken_back_by(), "trigger-resource");
     let crashes = patient(3).fault("crashes-when-ready").set("triggers", "crash-exits", "100");
     // Users would show it sooner.
     users.stop().unharmed();
     let crashes = crashes.set("triggers", "healthy", "{ min = '80%', for = '200ms' }");
     project.deploy(&crashes).exits(10).says("trigger healthy fired");
-    assert_eq!(code(&project), "trigger-unhealthy");
+    assert_eq!(project.taken_back_by(), "trigger-unhealthy");
     project.down();
 }
 
@@ -142,7 +134,7 @@ fn a_rollout_that_waits_for_a_person_has_a_deadline_too() {
         .deploy(&waits.set("canary", "rollout-deadline", "'3s'"))
         .exits(10)
         .says("the rollout did not end");
-    assert_eq!(code(&project), "deadline-passed");
+    assert_eq!(project.taken_back_by(), "deadline-passed");
     project.down();
 }
 
@@ -160,8 +152,7 @@ fn a_few_failures_are_no_spike() {
         (failed == 3).then_some(())
     });
     let spike = until("the failures at the trigger", || {
-        let spike =
-            triggers(&project.service()).into_iter().find(|trigger| trigger["trigger"] == "error-spike")?;
+        let spike = project.triggers().into_iter().find(|trigger| trigger["trigger"] == "error-spike")?;
         spike["figure"].as_str()?.contains("(3 of 3)").then_some(spike)
     });
     assert_eq!(spike["state"], "armed", "{spike}");
@@ -215,9 +206,7 @@ impl Redis {
 
 fn cache(project: &Project) -> Value {
     until("the cache asked", || {
-        let seen = triggers(&project.service())
-            .into_iter()
-            .find(|trigger| trigger["trigger"] == "dependency cache")?;
+        let seen = project.triggers().into_iter().find(|trigger| trigger["trigger"] == "dependency cache")?;
         seen["figure"].as_str()?.contains("PONG").then_some(seen)
     })
 }
@@ -230,7 +219,7 @@ fn a_dependency_of_the_new_version_alone_takes_it_back() {
     assert_eq!(cache(&project)["state"], "armed");
     redis.broken.store(true, Ordering::Relaxed);
     deploy.wait().exits(10).says("LOADING").says("only the new version needs it");
-    assert_eq!(code(&project), "trigger-dependency");
+    assert_eq!(project.taken_back_by(), "trigger-dependency");
     project.down();
 }
 

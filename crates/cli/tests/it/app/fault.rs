@@ -25,6 +25,8 @@ pub(crate) enum Fault {
     Deaf,
     Floods,
     Leaks,
+    /// Keeps a megabyte of each page.
+    Hungry,
     /// Takes its time until it listens.
     SlowStart,
     /// Its offers have another price.
@@ -37,7 +39,7 @@ pub(crate) enum Fault {
     Spins,
 }
 
-const NAMES: [(&str, Fault); 19] = [
+const NAMES: [(&str, Fault); 20] = [
     ("none", Fault::None),
     ("errors", Fault::Errors),
     ("some-errors", Fault::SomeErrors),
@@ -52,6 +54,7 @@ const NAMES: [(&str, Fault); 19] = [
     ("deaf", Fault::Deaf),
     ("floods", Fault::Floods),
     ("leaks", Fault::Leaks),
+    ("hungry", Fault::Hungry),
     ("slow-start", Fault::SlowStart),
     ("other-price", Fault::OtherPrice),
     ("endless", Fault::Endless),
@@ -92,6 +95,7 @@ impl Fault {
             | Self::OtherPrice
             | Self::Endless
             | Self::Cold
+            | Self::Hungry
             | Self::NeverReady => {}
         }
     }

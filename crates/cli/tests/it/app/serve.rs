@@ -110,6 +110,10 @@ fn answer(stream: &mut TcpStream, request: &Request, fault: Fault) -> io::Result
             page(stream, 200, &RELEASE)
         }
         Fault::Endless => endless(stream),
+        Fault::Hungry => {
+            keep(nth);
+            page(stream, 200, &RELEASE)
+        }
         Fault::None | Fault::OtherPrice if request.path == "/offer" => offer(stream, fault, nth),
         Fault::None
         | Fault::OtherPrice
@@ -124,6 +128,13 @@ fn answer(stream: &mut TcpStream, request: &Request, fault: Fault) -> io::Result
         | Fault::Spins
         | Fault::SlowStart
         | Fault::Cold => page(stream, 200, &RELEASE),
+    }
+}
+
+/// A megabyte, up to a size that hurts nobody.
+fn keep(nth: u64) {
+    if nth < 200 {
+        std::mem::forget(std::hint::black_box(vec![1_u8; 1_000_000]));
     }
 }
 

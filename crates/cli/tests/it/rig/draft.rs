@@ -53,6 +53,13 @@ impl Draft {
         Self { run: Some(format!("[{command:?}]")), ..self }
     }
 
+    /// The sample app, started by a line of shell.
+    pub(crate) fn after(self, line: &str) -> Self {
+        let own = self.command();
+        let words = own.trim_matches(['[', ']']);
+        Self { run: Some(format!("['sh', '-c', '{line}; exec \"$0\" \"$@\"', {words}]")), ..self }
+    }
+
     pub(crate) fn set(mut self, section: &'static str, key: &'static str, value: &str) -> Self {
         self.keys.entry(section).or_default().insert(key, value.to_owned());
         self

@@ -142,6 +142,22 @@ impl Project {
         self.run(&["explain", "--output", "json"]).exits(0).json()
     }
 
+    /// The code of what took the last rollout back; `none` when nothing did.
+    pub(crate) fn taken_back_by(&self) -> String {
+        self.report()["back"]["code"].as_str().unwrap_or("none").to_owned()
+    }
+
+    /// The triggers of the present rollout.
+    pub(crate) fn triggers(&self) -> Vec<Value> {
+        self.service()["rollout"]["triggers"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// What the journal has of one kind.
+    pub(crate) fn entries(&self, kind: &str) -> Vec<Value> {
+        let all = self.run(&["audit", "export"]).exits(0).lines();
+        all.into_iter().filter(|entry| entry["kind"] == kind).collect()
+    }
+
     /// Processes of the instances of the running version, or of the canary.
     pub(crate) fn instances(&self, stable: bool) -> Vec<u32> {
         let service = self.service();

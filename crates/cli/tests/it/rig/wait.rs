@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-const LOOK: Duration = Duration::from_millis(15);
+/// A look is often a run of the binary: more of them would be the load of the machine.
+const LOOK: Duration = Duration::from_millis(30);
 /// Generous: a busy machine is no failure.
 const PATIENCE: Duration = Duration::from_secs(40);
 
