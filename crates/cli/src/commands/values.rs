@@ -95,9 +95,8 @@ fn show(term: &Term, all: &[Setting], which: Values) {
     for one in &shown {
         let mark = if one.changed { term.paint_result(Tone::Warn, "!") } else { " ".to_owned() };
         let from = term.paint_result(Tone::Dim, &from(one));
-        term.result(
-            &format!("{mark} {:keys$}  {:values$}  {from}", one.key, value(one)).trim_end().to_owned(),
-        );
+        let line = format!("{mark} {:keys$}  {:values$}  {from}", one.key, value(one));
+        term.result(line.trim_end());
     }
     let left = all.iter().filter(|one| one.origin == "default" && !one.changed).count();
     if which == Values::Given && left > 0 {
