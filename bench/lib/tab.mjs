@@ -31,6 +31,13 @@ export async function context(chrome, options = {}) {
   return made;
 }
 
+/** A tab behind another one: Playwright says of every tab that it is seen. */
+export const inBackground = (page) =>
+  page.addInitScript(() => {
+    Object.defineProperty(document, "hidden", { get: () => true });
+    Object.defineProperty(document, "visibilityState", { get: () => "hidden" });
+  });
+
 /** What has held the page up since it was asked last, in milliseconds each. */
 export const longTasks = (page) => page.evaluate(() => window.notes.long.splice(0));
 

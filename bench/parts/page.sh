@@ -33,6 +33,7 @@ for path in / /bench /bench/2 /-/audit; do
   note "… with the files kept" "$(took "$path again")"
 done
 
+# Browsers that share the tabs; the one in front is seen in each.
 for contexts in 1 4; do
   await_peace
   node "$root/bench/page/events.mjs" "$base" /bench/2 2 "$tabs" "$contexts" "$events" >"$work/told"

@@ -36,10 +36,15 @@ export function Timeline({ entries }: { entries: readonly Entry[] }) {
   const newest = Array.from({ length: Math.min(most, pieces) }, (_, at) => pieces - 1 - at);
   const older = shown.length - newest.reduce((sum, at) => sum + shown.slice(at * PIECE, (at + 1) * PIECE).length, 0);
   const more = () => setMost(newest.length + 1);
+  // All that was scrolled to, drawn anew at once, would hold the page up.
+  const pick = (next: View) => {
+    view.value = next;
+    setMost(FIRST);
+  };
   const near = (list: HTMLElement) => list.scrollHeight - list.scrollTop - list.clientHeight < NEAR_PX;
   return (
     <>
-      <Switch of={VIEWS} value={how} pick={(next) => (view.value = next)} label="Detail of the timeline" />
+      <Switch of={VIEWS} value={how} pick={pick} label="Detail of the timeline" />
       <ol class={`timeline ${how}`} tabIndex={0} aria-label="Timeline, newest first" onScroll={({ currentTarget }) => older > 0 && near(currentTarget) && more()}>
         {newest.map((at) => <Piece key={`${how} ${at}`} entries={shown.slice(at * PIECE, (at + 1) * PIECE)} how={how} />)}
         {older > 0 && <li class="older"><button type="button" onClick={more}>{count(older)} older</button></li>}
