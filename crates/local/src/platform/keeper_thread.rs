@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -22,8 +22,11 @@ use crate::time::now;
 
 const TURN: Duration = Duration::from_millis(100);
 const USAGE_EVERY: Duration = Duration::from_secs(3);
-/// How long a keeper may take from its start to its first answer, the taking over of sockets included.
-const KEEPER_START: Duration = Duration::from_secs(5);
+/// How long a keeper may take from its start to its first answer, the taking over of sockets included, on a machine
+/// that does everything else at once, as after a boot.
+const KEEPER_START: Duration = Duration::from_secs(60);
+/// One that ends as soon as it is started has found another keeper at its place, which answers by then, or cannot run.
+const ANOTHER_KEEPER: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub(super) enum Order {
@@ -292,9 +295,12 @@ pub(super) fn start_keeper(shared: &Shared, client: &mut KeeperClient) -> io::Re
     let mut command = Command::new(if binary.exists() { binary } else { "/proc/self/exe".into() });
     command.arg("keeper").arg("--data").arg(shared.paths.data());
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-    reap_when_it_ends(child)?;
-    let deadline = Instant::now() + KEEPER_START;
+    let ended = reap_when_it_ends(child)?;
+    let mut deadline = Instant::now() + KEEPER_START;
     loop {
+        if ended.swap(false, Ordering::AcqRel) {
+            deadline = deadline.min(Instant::now() + ANOTHER_KEEPER);
+        }
         match client.hello() {
             Ok(_) => return Ok(()),
             Err(error) if Instant::now() > deadline => return Err(io::Error::other(error)),
@@ -303,9 +309,17 @@ pub(super) fn start_keeper(shared: &Shared, client: &mut KeeperClient) -> io::Re
     }
 }
 
-fn reap_when_it_ends(mut child: std::process::Child) -> io::Result<()> {
+/// What it gives becomes true at the end.
+fn reap_when_it_ends(mut child: std::process::Child) -> io::Result<Arc<AtomicBool>> {
+    let ended = Arc::new(AtomicBool::new(false));
+    let told = ended.clone();
     let thread = std::thread::Builder::new().name("keeper-reaper".to_owned()).stack_size(64 << 10);
-    thread.spawn(move || child.wait()).map(drop)
+    thread.spawn(move || {
+        // However it ended, it has.
+        drop(child.wait());
+        told.store(true, Ordering::Release);
+    })?;
+    Ok(ended)
 }
 
 impl Tracked {
