@@ -37,7 +37,7 @@ test("a revoked token ends its session, and a new one takes the answer that was 
   assert.equal(revoked.code, 0, revoked.said);
   await dialog.getByRole("button", { name: "Approve" }).click();
   await dialog.getByRole("alert").getByText("login-needed").waitFor();
-  await dialog.getByText("staunch ui").waitFor();
+  await dialog.getByText("staunch ui").first().waitFor();
   await page.getByText("The session of grace has ended").waitFor();
   assert.equal(await reason.inputValue(), "a long reason that nobody wants to type again");
   assert.deepEqual(await world.journal("approved"), []);
@@ -59,7 +59,7 @@ test("a revoked token ends its session, and a new one takes the answer that was 
 
 test("a session that runs out is told without anything being done", async () => {
   const context = await chrome.newContext();
-  const page = await tab(context, world.link(await world.token("visitor", "deployer", "--expires", "20s")));
+  const page = await tab(context, world.link(await world.token("visitor", "deployer", "--expires", "1m")));
   await page.waitForURL(`${world.base}/`);
   await page.locator("[data-find]").first().fill("sho");
   await page.getByText("The session of visitor has ended").waitFor({ timeout: 90_000 });

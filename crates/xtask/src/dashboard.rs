@@ -16,10 +16,19 @@ pub(crate) fn check() -> Result<(), String> {
 
 /// In Chromium, against the released binary.
 pub(crate) fn test() -> Result<(), String> {
+    story("test")
+}
+
+/// The same of the demo, which needs the machine to itself.
+pub(crate) fn demo() -> Result<(), String> {
+    story("test:demo")
+}
+
+fn story(script: &str) -> Result<(), String> {
     if !shell::root().join("dashboard/node_modules").exists() {
         install()?;
     }
-    npm(&["run", "--silent", "test"])
+    npm(&["run", "--silent", script])
 }
 
 fn install() -> Result<(), String> {

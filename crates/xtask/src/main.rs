@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         Some("layers") => layers::check(),
         Some("generate") => generate::write(),
         Some("examples") => examples::run(),
-        Some("page") => dashboard::test(),
+        Some("page") => dashboard::demo().and_then(|()| dashboard::test()),
         Some("dashboard") => dashboard::write(),
         Some("fuzz") => fuzz::long(),
         Some("bench") => shell::run("bash", &["bench/run.sh"]),

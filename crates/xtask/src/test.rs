@@ -14,6 +14,7 @@ pub(crate) fn run() -> Result<(), String> {
         sound.and(tools)
     })?;
     tests()?;
+    dashboard::demo()?;
     pool::run(whole()?)
 }
 
