@@ -43,16 +43,15 @@ let at = 0;
 const writes = (target: EventTarget | null) =>
   target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
 
-/** Empties it and says so: a browser that empties a field which has just lost its focus tells nobody. */
-function leave(field: HTMLInputElement) {
-  field.value = "";
-  field.dispatchEvent(new Event("input", { bubbles: true }));
-  field.blur();
+/** What was found stays, and so do the words: by itself a browser would empty the field and tell nobody. */
+function leave(event: KeyboardEvent) {
+  event.preventDefault();
+  (event.target as HTMLInputElement).blur();
 }
 
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-  if (event.key === "Escape" && event.target instanceof HTMLInputElement && event.target.dataset.find !== undefined) leave(event.target);
+  if (event.key === "Escape" && event.target instanceof HTMLInputElement && event.target.dataset.find !== undefined) leave(event);
   if (writes(event.target) || document.querySelector("dialog[open]")) return;
   const typed = first && Date.now() - at < PATIENCE ? `${first} ${event.key}` : event.key;
   const all = [...own.value, ...common];

@@ -254,7 +254,7 @@ export async function tab(context, address) {
   page.faults = [];
   page.on("console", (message) => {
     // A refused connection while control is away is told by the browser itself, not by the page.
-    if (["error", "warning"].includes(message.type()) && !/ERR_(CONNECTION|EMPTY|INCOMPLETE)|Failed to load resource: net/.test(message.text())) page.faults.push(message.text());
+    if (["error", "warning"].includes(message.type()) && !/ERR_(CONNECTION|EMPTY|INCOMPLETE)|Failed to load resource: net/.test(message.text())) page.faults.push(`${message.text()} ${message.location().url}`);
   });
   page.on("pageerror", (error) => page.faults.push(String(error)));
   page.on("dialog", (dialog) => {
