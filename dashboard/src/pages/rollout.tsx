@@ -85,7 +85,7 @@ function Shown({ service, live, report, entries }: Parts) {
           {judgement && judgement.gates.length > 0 && <Card title="Gates"><Gates judgement={judgement} rollout={live} /></Card>}
           {judgement?.findings.map((finding) => <p class="finding card warn" key={finding.kind}><strong>To know</strong> {finding.sentence}</p>)}
           <Routes report={report} />
-          <Card title="Logs" id="logs"><Logs service={report.service} live={live?.active ?? false} report={report} /></Card>
+          <Card title="Logs" id="logs"><Logs service={report.service} live={live?.active ? live : null} report={report} /></Card>
         </div>
         <div class="side">
           {judgement && <Card title="Confidence"><Confidence judgement={judgement} /></Card>}

@@ -1,8 +1,8 @@
 // The last lines that instances wrote: those that run now, or as they were left.
 import { useEffect, useState } from "preact/hooks";
-import { down } from "../live";
+import { down, services } from "../live";
 import { Refused, get } from "../net";
-import type { Report } from "../types";
+import type { Report, Rollout } from "../types";
 import { Empty, Switch } from "./ui";
 
 interface Logs { logs: { instance: string; revision: string; lines: string[] }[] }
@@ -10,10 +10,12 @@ const EVERY = 2_000;
 const LINES = 200;
 type Side = "canary" | "stable";
 
-export function Logs({ service, live, report }: { service: string; live: boolean; report: Report | null }) {
+export function Logs({ service, live, report }: { service: string; live: Rollout | null; report: Report | null }) {
   const [side, setSide] = useState<Side>("canary");
   const kept = report?.instances.filter((one) => one.log.length > 0) ?? [];
-  const running = useLogs(service, live ? side : kept.length > 0 && side === "canary" ? null : "stable");
+  // By digest: whoever is the canary while this is asked for, it is this version's lines that are wanted.
+  const stable = services.value.get(service)?.stable_digest ?? null;
+  const running = useLogs(service, live && side === "canary" ? live.digest : !live && kept.length > 0 && side === "canary" ? null : stable);
   const canary = !live && side === "canary" && kept.length > 0;
   const shown = canary ? kept.map((one) => ({ instance: one.instance, lines: one.log })) : running;
   return (
@@ -30,16 +32,16 @@ export function Logs({ service, live, report }: { service: string; live: boolean
   );
 }
 
-function useLogs(service: string, side: Side | null) {
+function useLogs(service: string, digest: string | null) {
   const [logs, setLogs] = useState<Logs["logs"]>([]);
   useEffect(() => {
     setLogs([]);
-    if (!side) return;
+    if (!digest) return;
     let gone = false;
     const load = async () => {
       if (document.hidden || down.value) return;
       try {
-        const got = await get<Logs>(`/api/v1/services/${service}/logs?lines=${LINES}&revision=${side}`);
+        const got = await get<Logs>(`/api/v1/services/${service}/logs?lines=${LINES}&revision=${digest}`);
         if (!gone) setLogs(got.logs);
       } catch (error) {
         // Instances come and go; what is there no more has no lines.
@@ -52,6 +54,6 @@ function useLogs(service: string, side: Side | null) {
       gone = true;
       clearInterval(timer);
     };
-  }, [service, side]);
+  }, [service, digest]);
   return logs;
 }
