@@ -35,7 +35,7 @@ const name = (objective: Objective) => (objective.under_ms ? `answers within ${o
 
 export function Objectives({ budget, service }: { budget: Budget; service: string }) {
   return (
-    <Table label={`Objectives of ${service}`} head={["Objective", ">Target", ">Bad", ">Of", ">Left", "Exhausted"]}>
+    <Table label={`Objectives of ${service}`} head={["Objective", ">Target", ">Bad", ">Allowed", ">Left", "Exhausted"]}>
       {budget.objectives.map((one) => (
         <tr key={one.kind}>
           <th scope="row">{name(one)}</th>
