@@ -45,6 +45,7 @@ fn watched(release: u32) -> Draft {
         Draft::release(release).set("triggers", "oom", "'rollback'").set("triggers", "crash-exits", "100");
     let draft = draft.set("triggers", "unready-for", "'1h'").set("triggers", "restarts", "{ max = 10 }");
     let draft = draft.set("gates", "error-rate", "{ max = '90%' }").set("gates", "blast-radius", "'100%'");
+    let draft = draft.set("triggers", "catastrophic", "'100%'");
     draft.set("canary", "steps", "[{ weight = 20, pause = true }, 100]")
 }
 
