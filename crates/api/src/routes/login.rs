@@ -3,7 +3,6 @@
 //! The link itself does nothing when it is only looked at: whatever previews links must not use it up.
 
 use std::future::Future;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::Json;
@@ -71,8 +70,7 @@ pub(super) async fn enter(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let source = source(&app, extensions.get::<Peer>().copied(), &headers);
-    patiently(&app, source, sign_in(&app, &body)).await.unwrap_or_else(pages::locked_out)
+    patiently(&app, &extensions, &headers, sign_in(&app, &body)).await
 }
 
 async fn sign_in(app: &App, body: &[u8]) -> Answer<Response> {
@@ -84,18 +82,21 @@ async fn sign_in(app: &App, body: &[u8]) -> Answer<Response> {
 /// Whoever fails often has to wait; what is the server's own fault is nobody's failure.
 pub(super) async fn patiently(
     app: &App,
-    source: Option<IpAddr>,
+    extensions: &Extensions,
+    headers: &HeaderMap,
     signing_in: impl Future<Output = Answer<Response>>,
-) -> Answer<Response> {
+) -> Response {
+    let source = source(app, extensions.get::<Peer>().copied(), headers);
     if let Some(seconds) = source.and_then(|source| app.access.shut_out(source)) {
-        return Err(shut_out(seconds));
+        return pages::locked_out(shut_out(seconds));
     }
-    signing_in.await.inspect_err(|refusal| {
+    let entered = signing_in.await.inspect_err(|refusal| {
         if matches!(refusal.code, Code::LinkInvalid | Code::SignInRefused) {
             app.metrics.login_failures.inc();
             source.inspect(|source| app.access.note_failure(*source));
         }
-    })
+    });
+    entered.unwrap_or_else(pages::locked_out)
 }
 
 /// Recorded before it takes effect.

@@ -17,7 +17,7 @@ use crate::codes::Code;
 use crate::intake::Params;
 use crate::oidc::{ATTEMPT_LIFE, Attempt, Grant, Oidc, quoted, refused};
 use crate::problem::{Answer, Refusal};
-use crate::who::{Peer, cookie_of, source};
+use crate::who::cookie_of;
 
 pub(crate) const BEGIN: &str = "/login/oidc";
 pub(crate) const BACK: &str = "/login/oidc/callback";
@@ -83,9 +83,7 @@ pub(super) async fn enter(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let source = source(&app, extensions.get::<Peer>().copied(), &headers);
-    let entered = login::patiently(&app, source, sign_in(&app, &headers, &body)).await;
-    let mut response = entered.unwrap_or_else(pages::locked_out);
+    let mut response = login::patiently(&app, &extensions, &headers, sign_in(&app, &headers, &body)).await;
     // An attempt is good once, however it ends.
     let ended = attempt_cookie(&app).set(&app, "");
     if let Ok(ended) = ended.parse() {
