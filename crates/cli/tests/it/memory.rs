@@ -45,8 +45,10 @@ fn watched(release: u32) -> Draft {
         Draft::release(release).set("triggers", "oom", "'rollback'").set("triggers", "crash-exits", "100");
     let draft = draft.set("triggers", "unready-for", "'1h'").set("triggers", "restarts", "{ max = 10 }");
     let draft = draft.set("gates", "error-rate", "{ max = '90%' }").set("gates", "blast-radius", "'100%'");
-    let draft = draft.set("triggers", "catastrophic", "'100%'");
-    draft.set("canary", "steps", "[{ weight = 20, pause = true }, 100]")
+    let draft =
+        draft.set("triggers", "catastrophic", "'100%'").set("evidence", "false-rollback", "'0.0001%'");
+    // Few requests fail until the kill is seen: too few for the comparison with stable to speak first.
+    draft.set("canary", "steps", "[{ weight = 5, pause = true }, 100]")
 }
 
 fn figure(project: &Project, name: &str) -> String {
